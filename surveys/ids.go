@@ -51,25 +51,21 @@ func ParseFactID(s string) (FactID, error) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return FactID{}, ErrFactID
 	}
-	n := 0
-	for i := 0; i < len(s); {
-		if s[i] == '-' {
-			i++
-			continue
-		}
+	for n, i := range hexOffsets {
 		hi, lo := hexDigit(s[i]), hexDigit(s[i+1])
 		if hi > 15 || lo > 15 {
 			return FactID{}, ErrFactID
 		}
 		id[n] = hi<<4 | lo
-		n++
-		i += 2
 	}
 	if id[6]>>4 != 7 || id[8]>>6 != 2 {
 		return FactID{}, ErrFactID
 	}
 	return id, nil
 }
+
+// hexOffsets is where each byte's two digits stand in the canonical form.
+var hexOffsets = [16]int{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34}
 
 func hexDigit(c byte) byte {
 	switch {
