@@ -1,0 +1,71 @@
+# Everything a newcomer, a developer and CI call. `make` alone lists it.
+SHELL := /bin/bash
+GO ?= go
+NPM ?= npm --loglevel=error
+CONFIG ?=
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List what can be made
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: build ## Build everything and start the gateway on embedded defaults
+	@bin/gateway serve $(if $(CONFIG),--config $(CONFIG))
+
+.PHONY: demo
+demo: build ## The same with ten tablets and simulated patients, in a store of its own
+	@bin/gateway demo
+
+.PHONY: build
+build: ui ## Build the screens and the gateway into bin/
+	@$(GO) build -trimpath -ldflags '-s -w' -o bin/gateway ./gateway
+
+.PHONY: ui
+ui: kiosk-ui/dist/tablet.html ## Build the screens (needs Node)
+
+kiosk-ui/node_modules/.package-lock.json: kiosk-ui/package.json kiosk-ui/package-lock.json
+	@cd kiosk-ui && $(NPM) ci --no-audit --no-fund --silent && touch node_modules/.package-lock.json
+
+UI_SOURCES := $(shell find kiosk-ui/src kiosk-ui/public -type f) $(wildcard kiosk-ui/*.html kiosk-ui/*.ts)
+
+kiosk-ui/dist/tablet.html: kiosk-ui/node_modules/.package-lock.json $(UI_SOURCES)
+	@cd kiosk-ui && $(NPM) run build --silent
+
+.PHONY: test
+test: tools ui lint test-all test-ui test-e2e ## Everything: installs what it needs, then all tests
+
+.PHONY: test-go
+test-go: ## The Go tests that need only Go and gcc
+	@$(GO) vet ./... && $(GO) test -race -skip 'RealRedis' ./...
+
+# The whole suite, a real Redis included.
+.PHONY: test-all
+test-all:
+	@$(GO) vet ./... && $(GO) test -race ./...
+
+.PHONY: test-ui
+test-ui: kiosk-ui/node_modules/.package-lock.json ## The tests of the screens' logic
+	@cd kiosk-ui && $(NPM) test --silent
+
+.PHONY: test-e2e
+test-e2e: build ## The real binary in a real browser
+	@cd kiosk-ui && $(NPM) run e2e --silent
+
+.PHONY: lint
+lint: kiosk-ui/node_modules/.package-lock.json ## gofmt and biome
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt'd:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@cd kiosk-ui && $(NPM) run lint --silent
+
+.PHONY: tools
+tools: ## Install what the tests need: redis-server, chromium, fonts
+	@.ci/tools
+
+.PHONY: bench
+bench: build tools ## The figures, each beside its raw limit measured in the same run
+	@$(GO) run ./gateway/bench
+
+.PHONY: clean
+clean: ## Remove what was built (never ./data)
+	@rm -rf bin kiosk-ui/node_modules kiosk-ui/dist && mkdir -p kiosk-ui/dist && touch kiosk-ui/dist/.gitkeep
