@@ -8,7 +8,7 @@ CONFIG ?=
 
 .PHONY: help
 help: ## List what can be made
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: build ## Build everything and start the gateway on embedded defaults
@@ -20,7 +20,7 @@ demo: build ## The same with ten tablets and simulated patients, in a store of i
 
 .PHONY: build
 build: ui ## Build the screens and the gateway into bin/
-	@$(GO) build -trimpath -ldflags '-s -w' -o bin/gateway ./gateway
+	@$(GO) build -ldflags '-s -w' -o bin/gateway ./gateway
 
 .PHONY: ui
 ui: kiosk-ui/dist/tablet.html ## Build the screens (needs Node)
