@@ -1,0 +1,88 @@
+package analytics
+
+import (
+	"fmt"
+
+	"qingfeng/surveys"
+)
+
+// Count calls add for every cell that event e, having happened n times, adds n
+// to. It is the one place that decides what an event adds; the cells belong to
+// the business day e.Day. A negative Hour means the hour is not known: nothing
+// is added by hour. Events that CheckEvent refuses add nothing.
+func Count(e *surveys.Event, n int64, add func(c Cell, n int64)) {
+	if n == 0 || CheckEvent(e) != nil {
+		return
+	}
+	switch e.Kind {
+	case surveys.EventRatingRecorded:
+		countRating(e, n, add)
+	case surveys.EventRatingDetailed:
+		for _, tag := range e.Tags {
+			add(Cell{
+				Kind: CellTag, Department: e.Department, Place: e.Place, Version: e.Version,
+				Item: tag.Item, Mode: e.Mode, Series: e.Series, Tag: tag.ID,
+			}, n)
+		}
+	case surveys.EventPromptOffered:
+		add(Cell{Kind: CellOffered, Department: e.Department, Place: e.Place, Mode: e.Mode}, n)
+	case surveys.EventSelfTested:
+		add(Cell{Kind: CellSelfTest, Device: e.Device, KeyWorked: e.KeyWorked}, n)
+	}
+}
+
+func countRating(e *surveys.Event, n int64, add func(c Cell, n int64)) {
+	c := Cell{
+		Kind: CellGrade, Department: e.Department, Place: e.Place, Version: e.Version, Item: e.Item,
+		Mode: e.Mode, Series: e.Series, Grade: e.Grade, Flagged: e.Flagged,
+	}
+	add(c, n)
+	if e.Staff != "" {
+		c.Kind, c.Place, c.Staff = CellStaff, "", e.Staff
+		add(c, n)
+	}
+	if e.Hour >= 0 {
+		add(Cell{
+			Kind: CellHour, Department: e.Department, Place: e.Place, Mode: e.Mode,
+			Series: e.Series, Hour: e.Hour, Grade: e.Grade, Flagged: e.Flagged,
+		}, n)
+	}
+}
+
+// CheckEvent reports why an event cannot be counted: an unknown kind, a day
+// that is none, a grade or hour out of range. The error holds none of the
+// event's content.
+func CheckEvent(e *surveys.Event) error {
+	if !validDay(e.Day) {
+		return fmt.Errorf("%s names no business day", kindText(e.Kind))
+	}
+	if e.Hour < -1 || e.Hour > 23 {
+		return fmt.Errorf("%s has an hour outside 0 to 23", kindText(e.Kind))
+	}
+	switch e.Kind {
+	case surveys.EventRatingRecorded:
+		if !e.Grade.Valid() {
+			return fmt.Errorf("%s has a grade outside 1 to 5", e.Kind)
+		}
+		if e.Series != surveys.SeriesAsked && e.Series != surveys.SeriesUnasked {
+			return fmt.Errorf("%s is neither asked nor unasked", e.Kind)
+		}
+	case surveys.EventRatingDetailed, surveys.EventPromptOffered, surveys.EventSelfTested:
+	default:
+		return fmt.Errorf("event is of an unknown kind")
+	}
+	return nil
+}
+
+func kindText(k surveys.EventKind) string {
+	switch k {
+	case surveys.EventRatingRecorded, surveys.EventRatingDetailed, surveys.EventPromptOffered, surveys.EventSelfTested:
+		return string(k)
+	}
+	return "event"
+}
+
+// validDay accepts 20000101 to 29991231, dates of the calendar only.
+func validDay(d surveys.Day) bool {
+	return d >= 20000101 && d <= 29991231 && d.AddDays(0) == d
+}

@@ -1,0 +1,175 @@
+package analytics
+
+import "qingfeng/surveys"
+
+// sum says that a whole is the sum of its parts. Whoever sees all but one of
+// them can work that one out.
+type sum struct {
+	whole *group
+	parts []*group
+}
+
+// suppress withholds further figures until none that is withheld can be worked
+// out from one sum on the board: departments in the hospital, places in a
+// department, modes in a unit, and one mode across units. In a sum whose whole
+// is shown, the withheld parts must be at least two and together have at least
+// MinAnswers answers (else their total would be a figure from too few); the
+// smallest part that is shown is withheld until it is so. Where the whole is
+// withheld and every part shown, the smallest part goes too. Groups without
+// answers hide nothing and protect nothing.
+func (b *builder) suppress() {
+	sums := b.sums()
+	for changed := true; changed; {
+		changed = false
+		for i := range sums {
+			if sums[i].protect(int64(b.opt.MinAnswers)) {
+				changed = true
+			}
+		}
+	}
+}
+
+// protect withholds one more group if the sum asks for it, and says so.
+func (s *sum) protect(least int64) bool {
+	var hidden, together int64
+	var smallest *group
+	for _, p := range s.parts {
+		n := p.visible.answered()
+		switch {
+		case p.withheld == WithheldNoData:
+		case p.withheld != "":
+			hidden++
+			together += p.live.answered()
+		case smallest == nil || n < smallest.visible.answered():
+			smallest = p
+		}
+	}
+	wholeShown := s.whole.withheld == ""
+	switch {
+	case s.whole.withheld == WithheldNoData:
+		return false
+	case wholeShown && (hidden == 0 || hidden >= 2 && together >= least):
+		return false
+	case !wholeShown && hidden > 0:
+		return false
+	case smallest != nil:
+		smallest.withheld = WithheldProtected
+	case wholeShown:
+		s.whole.withheld = WithheldProtected
+	default:
+		return false
+	}
+	return true
+}
+
+func (b *builder) sums() []sum {
+	var sums []sum
+	add := func(br *branch) {
+		sums = append(sums, br.sumOfModes())
+		if len(br.children) > 0 {
+			sums = append(sums, br.sumsOfChildren()...)
+		}
+	}
+	add(b.hospital)
+	for _, d := range b.hospital.children {
+		add(d)
+		for _, p := range d.children {
+			add(p)
+		}
+	}
+	return sums
+}
+
+func (b *branch) sumOfModes() sum {
+	s := sum{whole: &b.all}
+	for i := range b.modes {
+		s.parts = append(s.parts, &b.modes[i].group)
+	}
+	return s
+}
+
+func (b *branch) sumsOfChildren() []sum {
+	all, unasked := sum{whole: &b.all}, sum{whole: &b.unasked}
+	modes := make([]sum, len(b.modes))
+	for i := range b.modes {
+		modes[i].whole = &b.modes[i].group
+	}
+	for _, child := range b.children {
+		all.parts = append(all.parts, &child.all)
+		unasked.parts = append(unasked.parts, &child.unasked)
+		for i := range b.modes {
+			if g := child.findMode(b.modes[i].mode); g != nil {
+				modes[i].parts = append(modes[i].parts, g)
+			}
+		}
+	}
+	return append(modes, all, unasked)
+}
+
+func (b *branch) findMode(m surveys.Mode) *group {
+	for i := range b.modes {
+		if b.modes[i].mode == m {
+			return &b.modes[i].group
+		}
+	}
+	return nil
+}
+
+// renderHours gives today's hours from the first with answers to the last. The
+// office sees the score of each hour of a unit whose figure is shown; a
+// department's head only that of hours which are over and have MinAnswers
+// answers, and cannot be told from the day's others.
+func (b *builder) renderHours(br *branch) []HourFigure {
+	hours := []HourFigure{}
+	first, last := -1, -1
+	for h := range br.hours {
+		if br.hours[h].answered() > 0 {
+			if first < 0 {
+				first = h
+			}
+			last = h
+		}
+	}
+	if first < 0 {
+		return hours
+	}
+	withheld := b.withheldHours(br)
+	for h := first; h <= last; h++ {
+		t := &br.hours[h]
+		f := HourFigure{Hour: h, Answered: t.answered()}
+		if f.Answered > 0 && !withheld[h] {
+			score, _, _ := meanScore(t.grades)
+			f.Score = roundScore(score)
+		}
+		hours = append(hours, f)
+	}
+	return hours
+}
+
+func (b *builder) withheldHours(br *branch) (withheld [24]bool) {
+	if b.opt.Audience != AudienceDepartment || br.all.withheld != "" {
+		for h := range withheld {
+			withheld[h] = br.all.withheld != ""
+		}
+		return withheld
+	}
+	groups := make([]group, 24)
+	s := sum{whole: &group{}}
+	for h := range groups {
+		g := &groups[h]
+		g.live, g.visible = br.hours[h], br.hours[h]
+		switch n := g.live.answered(); {
+		case n == 0:
+			g.withheld = WithheldNoData
+		case n < int64(b.opt.MinAnswers) || h >= b.opt.Hour:
+			g.withheld = WithheldNotEnough
+		}
+		s.parts = append(s.parts, g)
+	}
+	for s.protect(int64(b.opt.MinAnswers)) {
+	}
+	for h := range groups {
+		withheld[h] = groups[h].withheld != ""
+	}
+	return withheld
+}

@@ -1,0 +1,220 @@
+package analytics_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"qingfeng/analytics"
+	"qingfeng/surveys"
+)
+
+// withheldIn lists what a board withholds, as "id reason" and "id/mode reason",
+// leaving out what has no data.
+func withheldIn(v analytics.BoardView) []string {
+	got := []string{}
+	var walk func(u *analytics.Unit)
+	note := func(name string, f *analytics.Figure) {
+		if f.Withheld != "" && f.Withheld != analytics.WithheldNoData {
+			got = append(got, name+" "+f.Withheld)
+		}
+	}
+	walk = func(u *analytics.Unit) {
+		note(u.ID, &u.Figure)
+		for i := range u.Modes {
+			note(u.ID+"/"+string(u.Modes[i].Mode), &u.Modes[i].Figure)
+		}
+		note(u.ID+"?", &u.Unasked)
+		for i := range u.Places {
+			walk(&u.Places[i])
+		}
+	}
+	walk(&v.Hospital)
+	for i := range v.Departments {
+		walk(&v.Departments[i])
+	}
+	return got
+}
+
+func TestSuppression(t *testing.T) {
+	tests := []struct {
+		name    string
+		org     *surveys.Organisation
+		answers []answers
+		want    []string
+	}{
+		{"ten answers are shown", hospital(1, 1), []answers{
+			{day: today, place: "d0-p0", grades: good(10)},
+		}, []string{}},
+		{"nine are not", hospital(1, 1), []answers{
+			{day: today, place: "d0-p0", grades: good(9)},
+		}, []string{
+			"hospital not_enough", "hospital/window not_enough", "d0 not_enough", "d0/window not_enough", "d0-p0 not_enough", "d0-p0/window not_enough",
+		}},
+		{"one small place takes the smallest other with it", hospital(1, 3), []answers{
+			{day: today, place: "d0-p0", grades: good(30)}, {day: today, place: "d0-p1", grades: good(20)}, {day: today, place: "d0-p2", grades: good(3)},
+		}, []string{
+			"d0-p1 protected", "d0-p1/window protected", "d0-p2 not_enough", "d0-p2/window not_enough",
+		}},
+		{"one small department takes the smallest other, and that one's places", hospital(3, 1), []answers{
+			{day: today, place: "d0-p0", grades: good(30)}, {day: today, place: "d1-p0", grades: good(3)}, {day: today, place: "d2-p0", grades: good(20)},
+		}, []string{
+			"d1 not_enough", "d1/window not_enough", "d1-p0 not_enough", "d1-p0/window not_enough",
+			"d2 protected", "d2/window protected", "d2-p0 protected", "d2-p0/window protected",
+		}},
+		{"two small places whose sum is too small take a third", hospital(1, 3), []answers{
+			{day: today, place: "d0-p0", grades: good(30)}, {day: today, place: "d0-p1", grades: good(4)}, {day: today, place: "d0-p2", grades: good(3)},
+		}, []string{
+			"d0-p0 protected", "d0-p0/window protected", "d0-p1 not_enough", "d0-p1/window not_enough", "d0-p2 not_enough", "d0-p2/window not_enough",
+		}},
+		{"two small places whose sum is enough hide each other", hospital(1, 3), []answers{
+			{day: today, place: "d0-p0", grades: good(30)}, {day: today, place: "d0-p1", grades: good(9)}, {day: today, place: "d0-p2", grades: good(3)},
+		}, []string{
+			"d0-p1 not_enough", "d0-p1/window not_enough", "d0-p2 not_enough", "d0-p2/window not_enough",
+		}},
+		{"a place without answers hides nothing", hospital(1, 3), []answers{
+			{day: today, place: "d0-p0", grades: good(30)}, {day: today, place: "d0-p1", grades: good(20)},
+		}, []string{}},
+		{"one small mode takes the other", hospital(1, 1), []answers{
+			{day: today, place: "d0-p0", grades: good(30)}, {day: today, place: "d0-p0", mode: surveys.ModeLobby, grades: good(2)},
+		}, []string{
+			"hospital/lobby not_enough", "hospital/window protected", "d0/lobby not_enough", "d0/window protected", "d0-p0/lobby not_enough", "d0-p0/window protected",
+		}},
+		{"unasked ratings are a series of their own", hospital(1, 2), []answers{
+			{day: today, place: "d0-p0", grades: good(30), series: surveys.SeriesUnasked}, {day: today, place: "d0-p1", grades: good(2), series: surveys.SeriesUnasked},
+		}, []string{"d0-p0? protected", "d0-p1? not_enough"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got := withheldIn(analytics.BuildBoard(test.org, countsOf(test.answers...), period(today, today)))
+			if d := cmp.Diff(test.want, got); d != "" {
+				t.Errorf("withheld (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestNothingWithheldCanBeWorkedOut tries hospitals at random: in no sum on the
+// board is exactly one member unknown, and no unknown remainder is of fewer
+// than ten answers.
+func TestNothingWithheldCanBeWorkedOut(t *testing.T) {
+	const seed = 20261121
+	random := rand.New(rand.NewPCG(seed, 1))
+	for round := range 300 {
+		org := hospital(1+random.IntN(4), 1+random.IntN(4))
+		var all []answers
+		for _, p := range org.Places {
+			all = append(all, answers{day: today, place: string(p.ID), grades: good(random.Int64N(25))})
+			if random.IntN(3) == 0 {
+				all = append(all, answers{day: today, place: string(p.ID), mode: surveys.ModeLobby, grades: good(random.Int64N(25))})
+			}
+		}
+		board := analytics.BuildBoard(org, countsOf(all...), period(today, today))
+		check := func(what string, whole *analytics.Figure, parts []*analytics.Figure) {
+			if whole.Answered == 0 {
+				return
+			}
+			var hidden, together int64
+			for _, p := range parts {
+				if !p.Shown && p.Answered > 0 {
+					hidden++
+					together += p.Answered
+				}
+			}
+			if whole.Shown && hidden > 0 && (hidden == 1 || together < 10) || !whole.Shown && hidden == 0 {
+				t.Errorf("seed %d round %d: %s gives away %d withheld of %d answers (whole shown: %v)", seed, round, what, hidden, together, whole.Shown)
+			}
+		}
+		checkUnit(&board.Hospital, board.Departments, check)
+		for i := range board.Departments {
+			checkUnit(&board.Departments[i], board.Departments[i].Places, check)
+		}
+	}
+}
+
+func checkUnit(u *analytics.Unit, children []analytics.Unit, check func(string, *analytics.Figure, []*analytics.Figure)) {
+	var parts, modes []*analytics.Figure
+	for i := range children {
+		parts = append(parts, &children[i].Figure)
+	}
+	check(u.ID+" by unit", &u.Figure, parts)
+	for i := range u.Modes {
+		modes = append(modes, &u.Modes[i].Figure)
+		parts = nil
+		for j := range children {
+			for k := range children[j].Modes {
+				if children[j].Modes[k].Mode == u.Modes[i].Mode {
+					parts = append(parts, &children[j].Modes[k].Figure)
+				}
+			}
+		}
+		check(fmt.Sprintf("%s by unit in mode %s", u.ID, u.Modes[i].Mode), &u.Modes[i].Figure, parts)
+	}
+	check(u.ID+" by mode", &u.Figure, modes)
+}
+
+func TestDepartmentSeesOnlyItself(t *testing.T) {
+	opt := period(today, today)
+	opt.Audience, opt.Department = analytics.AudienceDepartment, "d1"
+	board := analytics.BuildBoard(hospital(3, 1), countsOf(
+		answers{day: today, hour: 8, place: "d0-p0", grades: good(100)}, answers{day: today, hour: 8, place: "d1-p0", grades: good(100)},
+	), opt)
+	if len(board.Departments) != 1 || board.Departments[0].ID != "d1" || !board.Departments[0].Figure.Shown {
+		t.Errorf("departments: %+v", board.Departments)
+	}
+	want := analytics.Figure{Withheld: analytics.WithheldProtected}
+	if d := cmp.Diff(want, board.Hospital.Figure); d != "" {
+		t.Errorf("the hospital's figure (-want +got):\n%s", d)
+	}
+}
+
+// TestSmallUnitMovesInSteps taps one by one through a morning and holds the
+// figure a department's head sees to moving by whole batches.
+func TestSmallUnitMovesInSteps(t *testing.T) {
+	opt := period(yesterday, today)
+	opt.Audience, opt.Department = analytics.AudienceDepartment, "d0"
+	given := []answers{{day: yesterday, hour: 9, place: "d0-p0", grades: good(11)}}
+	var seen []int64
+	for hour := 8; hour < 13; hour++ {
+		opt.Hour = hour
+		for range 3 {
+			given = append(given, answers{day: today, hour: hour, place: "d0-p0", grades: [5]int64{1}})
+			f := analytics.BuildBoard(hospital(1, 1), countsOf(given...), opt).Departments[0].Places[0].Figure
+			if !f.Shown || f.Answered != int64(10+len(given)) {
+				t.Fatalf("hour %d: %+v", hour, f)
+			}
+			seen = append(seen, f.Grades[0])
+		}
+	}
+	want := []int64{0, 0, 0, 0, 0, 0, 6, 6, 6, 6, 6, 6, 12, 12, 12}
+	if d := cmp.Diff(want, seen); d != "" {
+		t.Errorf("bad grades seen tap by tap (-want +got):\n%s", d)
+	}
+	opt.Audience = analytics.AudienceOffice
+	if f := analytics.BuildBoard(hospital(1, 1), countsOf(given...), opt).Departments[0].Figure; f.Grades[0] != 15 {
+		t.Errorf("the office sees %d bad grades, want all 15", f.Grades[0])
+	}
+	opt.Audience, opt.BatchStep = analytics.AudienceDepartment, 1
+	if f := analytics.BuildBoard(hospital(1, 1), countsOf(given...), opt).Departments[0].Figure; f.Grades[0] != 15 {
+		t.Errorf("without steps %d bad grades are seen, want all 15", f.Grades[0])
+	}
+}
+
+func TestDepartmentCannotReadFewFlaggedAnswers(t *testing.T) {
+	opt := period(yesterday, yesterday)
+	opt.Audience, opt.Department = analytics.AudienceDepartment, "d0"
+	for _, test := range []struct {
+		flagged int64
+		shown   bool
+	}{{0, true}, {3, false}, {10, true}} {
+		f := analytics.BuildBoard(hospital(1, 1), countsOf(
+			answers{day: yesterday, place: "d0-p0", grades: good(60)},
+			answers{day: yesterday, place: "d0-p0", grades: [5]int64{test.flagged}, flag: true},
+		), opt).Departments[0].Figure
+		if got := f.CleanedScore != nil && f.Flagged != nil; got != test.shown {
+			t.Errorf("%d flagged: cleaned score and count shown is %v, want %v", test.flagged, got, test.shown)
+		}
+	}
+}
