@@ -1,0 +1,137 @@
+package live
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// slots is how many groups the sockets are spread over, so that pings leave
+// evenly over the interval.
+const slots = 100
+
+// hub knows every open socket of one kind of screen: it pings them from one
+// loop, drops the silent, and closes all at the end.
+type hub struct {
+	timing timing
+	ping   *websocket.PreparedMessage
+
+	mu     sync.Mutex
+	wheel  [slots][]*socket
+	turn   int32
+	count  int
+	closed bool
+	empty  chan struct{} // closed once closed and count is 0
+}
+
+func newHub(t timing) (*hub, error) {
+	ping, err := websocket.NewPreparedMessage(websocket.PingMessage, nil)
+	if err != nil {
+		return nil, err
+	}
+	return &hub{timing: t, ping: ping, empty: make(chan struct{})}, nil
+}
+
+// add takes a socket in; false: the hub is closed or holds max already.
+func (h *hub) add(s *socket, max int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || h.count >= max {
+		return false
+	}
+	h.count++
+	h.turn = (h.turn + 1) % slots
+	s.slot, s.index = h.turn, int32(len(h.wheel[h.turn]))
+	h.wheel[h.turn] = append(h.wheel[h.turn], s)
+	return true
+}
+
+func (h *hub) remove(s *socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	slot := h.wheel[s.slot]
+	last := slot[len(slot)-1]
+	slot[s.index], last.index = last, s.index
+	slot[len(slot)-1] = nil
+	h.wheel[s.slot] = slot[:len(slot)-1]
+	h.count--
+	if h.closed && h.count == 0 {
+		close(h.empty)
+	}
+}
+
+func (h *hub) full(max int) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.closed || h.count >= max
+}
+
+func (h *hub) sockets() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.count
+}
+
+// run is the one ping loop. It returns when ctx ends.
+func (h *hub) run(ctx context.Context, now func() time.Time) {
+	tick := time.NewTicker(max(h.timing.ping/slots, time.Millisecond))
+	defer tick.Stop()
+	var group []*socket
+	for slot := 0; ; slot = (slot + 1) % slots {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		h.mu.Lock()
+		group = append(group[:0], h.wheel[slot]...)
+		h.mu.Unlock()
+		if len(group) == 0 {
+			continue
+		}
+		h.visit(group, now())
+		clear(group)
+	}
+}
+
+func (h *hub) visit(group []*socket, now time.Time) {
+	silent := time.Now().Add(-h.timing.silence).UnixMilli()
+	for _, s := range group {
+		if s.wire.heard.Load() < silent {
+			_ = s.wire.Close() // nobody is there to read a close frame
+			continue
+		}
+		s.send(outFrame{shared: h.ping})
+		s.visited(now)
+	}
+}
+
+// close closes every socket with 1001 and lets no new one in.
+func (h *hub) close() {
+	h.mu.Lock()
+	h.closed = true
+	var all []*socket
+	for _, slot := range h.wheel {
+		all = append(all, slot...)
+	}
+	if h.count == 0 {
+		close(h.empty)
+	}
+	h.mu.Unlock()
+	for _, s := range all {
+		s.close(CloseGoingAway)
+	}
+}
+
+// cut breaks every connection off.
+func (h *hub) cut() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, slot := range h.wheel {
+		for _, s := range slot {
+			_ = s.wire.Close()
+		}
+	}
+}

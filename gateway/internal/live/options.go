@@ -1,0 +1,170 @@
+package live
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"qingfeng/surveys"
+)
+
+// DeviceStore is what every socket of an enrolled device needs of the store.
+type DeviceStore interface {
+	FindDevice(ctx context.Context, id surveys.DeviceID) (surveys.Device, error)
+	MarkSharedKey(ctx context.Context, id surveys.DeviceID, at time.Time) error
+	TouchDevices(ctx context.Context, seen map[surveys.DeviceID]time.Time) error
+}
+
+// Store is what tablets need of the store.
+type Store interface {
+	DeviceStore
+	// Submit hands a fact over without blocking; done runs once, after the
+	// commit, and may run before Submit returns.
+	Submit(f surveys.Fact, done func(surveys.Outcome, error))
+	// FindOpenPrompt gives the newest prompt of a window that is neither
+	// expired nor rated.
+	FindOpenPrompt(ctx context.Context, window surveys.PlaceID, now time.Time) (surveys.Prompt, error)
+}
+
+// SetAside is a frame that names its fact but can never be accepted. Its fields
+// are those of the store's own record, so that one converts into the other.
+type SetAside struct {
+	ID     surveys.FactID
+	Device surveys.DeviceID
+	Kind   string // the frame's type
+	Reason string // why, in words that carry nothing personal
+	Body   []byte // the frame as it came
+	At     time.Time
+}
+
+// Settings are sent to every tablet in its welcome.
+type Settings struct {
+	IdleResetSeconds int      `json:"idle_reset_seconds"`
+	ThanksSeconds    int      `json:"thanks_seconds"`
+	PromptSeconds    int      `json:"prompt_seconds"`
+	Languages        []string `json:"languages"`
+}
+
+// Limits bound what screens may ask of the server. A zero field takes its
+// default.
+type Limits struct {
+	// Sockets is how many may be open at once (10,000); beyond it the upgrade
+	// is answered 503.
+	Sockets int
+	// PendingPerAddress is how many sockets of one address may not yet have
+	// said who they are (1,024: a whole hospital may come from one proxy);
+	// beyond it the upgrade is answered 429.
+	PendingPerAddress int
+	// FactsPerSecond (200) and FactBurst (400) bound the facts of one device;
+	// beyond them it is told to retry.
+	FactsPerSecond float64
+	FactBurst      float64
+}
+
+func (l Limits) orDefaults() Limits {
+	if l.Sockets == 0 {
+		l.Sockets = 10_000
+	}
+	if l.PendingPerAddress == 0 {
+		l.PendingPerAddress = 1024
+	}
+	if l.FactsPerSecond == 0 {
+		l.FactsPerSecond = 200
+	}
+	if l.FactBurst == 0 {
+		l.FactBurst = 400
+	}
+	return l
+}
+
+// timing holds the protocol's times; tests shorten them.
+type timing struct {
+	hello        time.Duration // a session that has not said hello is closed
+	ping         time.Duration // between two pings of one socket
+	silence      time.Duration // a silent socket is dropped
+	probe        time.Duration // an old session has this long to answer
+	write        time.Duration // one write to a socket
+	closing      time.Duration // from deciding to close until the socket is gone
+	touch        time.Duration // between two TouchDevices
+	selfTestOver time.Duration // self-tests of a new day are spread over this
+	setAside     time.Duration // bound on keeping a malformed frame
+	remember     time.Duration // a device away this long is forgotten in memory
+}
+
+func defaultTiming() timing {
+	return timing{
+		hello:        10 * time.Second,
+		ping:         25 * time.Second,
+		silence:      60 * time.Second,
+		probe:        2 * time.Second,
+		write:        10 * time.Second,
+		closing:      1500 * time.Millisecond,
+		touch:        time.Minute,
+		selfTestOver: 5 * time.Minute,
+		setAside:     5 * time.Second,
+		remember:     24 * time.Hour,
+	}
+}
+
+// DoorOptions are what tablets and boards have in common.
+type DoorOptions struct {
+	// NotFound is the error with which the store says it has no such row.
+	NotFound error
+	// Origins reports whether a page of this origin may open a socket. A
+	// request without an origin is refused before it is asked.
+	Origins func(r *http.Request, origin string) bool
+	// ClientAddress gives the address that limits count by; nil: the
+	// connection's own.
+	ClientAddress func(r *http.Request) string
+	Limits        Limits
+	Organisation  *surveys.Organisation
+	NineRules     []surveys.Text
+	Settings      Settings
+	Zone          *time.Location
+	Now           func() time.Time
+	Logger        *slog.Logger
+
+	timing *timing // nil: the protocol's own
+}
+
+func (o DoorOptions) orDefaults() DoorOptions {
+	o.Limits = o.Limits.orDefaults()
+	if o.ClientAddress == nil {
+		o.ClientAddress = func(r *http.Request) string {
+			host, _, err := net.SplitHostPort(r.RemoteAddr)
+			if err != nil {
+				return r.RemoteAddr
+			}
+			return host
+		}
+	}
+	if o.timing == nil {
+		t := defaultTiming()
+		o.timing = &t
+	}
+	return o
+}
+
+// SameOrigin allows the origin the request itself was sent to and those listed,
+// for example "https://qingfeng.hospital.example".
+func SameOrigin(allowed ...string) func(r *http.Request, origin string) bool {
+	return func(r *http.Request, origin string) bool {
+		if slices.Contains(allowed, origin) {
+			return true
+		}
+		u, err := url.Parse(origin)
+		if err != nil {
+			return false
+		}
+		scheme := "http"
+		if r.TLS != nil {
+			scheme = "https"
+		}
+		return u.Scheme == scheme && strings.EqualFold(u.Host, r.Host)
+	}
+}
