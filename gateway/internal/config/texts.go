@@ -51,9 +51,9 @@ func (l *loader) questionnairesApart(all map[surveys.DeviceKind]*surveys.Questio
 	for i, kind := range kinds {
 		q := all[kind]
 		j := slices.IndexFunc(kinds[:i], func(k surveys.DeviceKind) bool {
-			return all[k].ID == q.ID && all[k].Revision == q.Revision && all[k].Version() != q.Version()
+			return all[k].ID == q.ID && all[k].Revision == q.Revision
 		})
-		if j >= 0 {
+		if j >= 0 && all[kinds[j]].Version() != q.Version() {
 			l.problems = append(l.problems, Problem{
 				File: l.settings.name, Line: l.settings.line(keys[kind]), Key: keys[kind],
 				Text: "has the id and revision of " + keys[kinds[j]] + " but other content; give it its own id or the next revision",
