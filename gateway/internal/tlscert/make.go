@@ -129,6 +129,9 @@ func constrain(template *x509.Certificate, domains []string) error {
 // and writes it to the pair: the server's certificate first, the authority's
 // after it.
 func MakeServer(authority, to Pair, s Server) (*x509.Certificate, error) {
+	if err := checkKeyMode(authority.Key); err != nil {
+		return nil, fmt.Errorf("make server certificate: read authority: %w", err)
+	}
 	parent, signer, err := load(authority)
 	if err != nil {
 		return nil, fmt.Errorf("make server certificate: read authority: %w", err)
