@@ -1,0 +1,167 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"qingfeng/surveys"
+	"qingfeng/surveys/registers"
+)
+
+// Callback is a call-back with what its rating's detail added.
+type Callback struct {
+	registers.Callback
+	Tags     []string
+	Comment  surveys.Secret
+	HasPhone bool
+}
+
+// CallbackFilter chooses call-backs; zero fields choose all.
+type CallbackFilter struct {
+	// State CallbackOpen chooses the unfinished: open and being called.
+	State      registers.CallbackState
+	Day        surveys.Day // opened on
+	Department surveys.DepartmentID
+	Limit      int // 0: 500
+}
+
+const callbackColumns = `SELECT c.id, c.rating, c.at, c.opened_on, c.due_on, coalesce(d.text, ''), coalesce(p.text, ''), c.grade, c.state,
+	c.outcome, c.note, c.closed_at, coalesce(t.tags, ''), coalesce(t.comment, ''), coalesce(length(t.phone), 0) > 0
+	FROM callbacks c LEFT JOIN names d ON d.id = c.department LEFT JOIN names p ON p.id = c.place LEFT JOIN details t ON t.rating = c.rating`
+
+func scanCallback(row interface{ Scan(...any) error }) (c Callback, err error) {
+	var rating []byte
+	var at, closed int64
+	var tags string
+	err = row.Scan(&c.ID, &rating, &at, &c.OpenedOn, &c.DueOn, &c.Department, &c.Place, &c.Grade, &c.State, &c.Outcome, &c.Note, &closed,
+		&tags, &c.Comment, &c.HasPhone)
+	if err != nil {
+		return Callback{}, orNotFound(err)
+	}
+	copy(c.Rating[:], rating)
+	c.At, c.ClosedAt = moment(at), moment(closed)
+	c.Tags = strings.Fields(tags)
+	return c, nil
+}
+
+// Callbacks lists call-backs, newest first.
+func (s *Store) Callbacks(ctx context.Context, f CallbackFilter) ([]Callback, error) {
+	var where []string
+	var args []any
+	switch f.State {
+	case "":
+	case registers.CallbackOpen:
+		where = append(where, "c.state <> 'done'")
+	default:
+		where, args = append(where, "c.state = ?"), append(args, string(f.State))
+	}
+	if f.Day != 0 {
+		where, args = append(where, "c.opened_on = ?"), append(args, int64(f.Day))
+	}
+	if f.Department != "" {
+		where, args = append(where, "d.text = ?"), append(args, string(f.Department))
+	}
+	query := callbackColumns
+	if len(where) > 0 {
+		query += " WHERE " + strings.Join(where, " AND ")
+	}
+	limit := f.Limit
+	if limit <= 0 {
+		limit = 500
+	}
+	rows, err := s.reading.QueryContext(ctx, query+" ORDER BY c.id DESC LIMIT ?", append(args, limit)...)
+	if err != nil {
+		return nil, fmt.Errorf("list call-backs: %w", err)
+	}
+	list, err := collect(rows, func(rows *sql.Rows) (Callback, error) { return scanCallback(rows) })
+	if err != nil {
+		return nil, fmt.Errorf("list call-backs: %w", err)
+	}
+	return list, nil
+}
+
+// FindCallback finds a call-back, or ErrNotFound.
+func (s *Store) FindCallback(ctx context.Context, id registers.CallbackID) (Callback, error) {
+	c, err := scanCallback(s.reading.QueryRowContext(ctx, callbackColumns+" WHERE c.id = ?", int64(id)))
+	if err != nil {
+		return Callback{}, fmt.Errorf("find call-back: %w", err)
+	}
+	return c, nil
+}
+
+// CallbackCounts counts the unfinished call-backs, those of them past their
+// due day, and those closed today.
+func (s *Store) CallbackCounts(ctx context.Context, today surveys.Day) (open, overdue, doneToday int64, err error) {
+	err = s.reading.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM callbacks WHERE state <> 'done'),
+		(SELECT count(*) FROM callbacks WHERE state <> 'done' AND due_on < ?1),
+		(SELECT count(*) FROM callbacks WHERE state = 'done' AND closed_on = ?1)`, int64(today)).Scan(&open, &overdue, &doneToday)
+	if err != nil {
+		return 0, 0, 0, fmt.Errorf("count call-backs: %w", err)
+	}
+	return open, overdue, doneToday, nil
+}
+
+// RevealPhone unseals the number the patient left, marks the call-back as
+// being called, and audits both. ErrNotFound when there is no number.
+func (s *Store) RevealPhone(ctx context.Context, id registers.CallbackID, by Actor) (surveys.Secret, error) {
+	var number []byte
+	err := s.act(ctx, func(t *tx) error {
+		c, err := scanCallback(t.row(callbackColumns+" WHERE c.id = ?", int64(id)))
+		if err != nil {
+			return err
+		}
+		var detail, sealed []byte
+		err = t.row("SELECT id, phone FROM details WHERE rating = ? AND length(phone) > 0", c.Rating[:]).Scan(&detail, &sealed)
+		if err != nil {
+			return orNotFound(err)
+		}
+		if number, err = unseal(s.keys.phone, sealed, surveys.FactID(detail)); err != nil {
+			return err
+		}
+		if _, err := t.exec("UPDATE callbacks SET state = ? WHERE id = ?", string(c.Take().State), int64(id)); err != nil {
+			return err
+		}
+		return t.audit(by, "callback.reveal_phone", fmt.Sprint(id), "")
+	})
+	if err != nil {
+		return "", fmt.Errorf("reveal phone: %w", err)
+	}
+	return surveys.Secret(number), nil
+}
+
+// CloseCallback records the outcome of a call; done ends the call-back, which
+// then refuses further outcomes with registers.ErrCallbackDone. Each call is a
+// row of its own.
+func (s *Store) CloseCallback(ctx context.Context, id registers.CallbackID, outcome registers.CallbackOutcome, note surveys.Secret, done bool, by Actor) (Callback, error) {
+	var c Callback
+	err := s.act(ctx, func(t *tx) (err error) {
+		if c, err = scanCallback(t.row(callbackColumns+" WHERE c.id = ?", int64(id))); err != nil {
+			return err
+		}
+		now := moment(milliseconds(t.now()))
+		if c.Callback, err = c.Record(outcome, note, done, now); err != nil {
+			return err
+		}
+		closedOn := surveys.Day(0)
+		if done {
+			closedOn = surveys.DayOf(now, s.opt.Zone)
+		}
+		_, err = t.exec("INSERT INTO callback_calls (callback, at, account, actor, outcome, note, closing) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			int64(id), milliseconds(now), int64(by.Account), by.Username, string(outcome), string(note), done)
+		if err != nil {
+			return err
+		}
+		_, err = t.exec("UPDATE callbacks SET state = ?, outcome = ?, note = ?, closed_at = ?, closed_on = ? WHERE id = ?",
+			string(c.State), string(outcome), string(note), milliseconds(c.ClosedAt), int64(closedOn), int64(id))
+		if err != nil {
+			return err
+		}
+		return t.audit(by, "callback.outcome", fmt.Sprint(id), string(outcome))
+	})
+	if err != nil {
+		return Callback{}, fmt.Errorf("record call: %w", err)
+	}
+	return c, nil
+}

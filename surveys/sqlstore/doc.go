@@ -1,0 +1,16 @@
+// Package sqlstore is the store: the one place where facts, and what staff do
+// with them, are kept. It runs on SQLite.
+//
+// One goroutine, the writer, owns every write. It takes whatever waits, writes
+// it in one transaction, and only after the commit tells the callers: what was
+// acknowledged is on disk. In a fact's transaction also go its event (the
+// outbox row the relay publishes later), the counts by day, and the call-back a
+// low rating opens.
+//
+// Reading goes through a small pool of its own and never waits for the writer.
+//
+// Personal text stays here: events carry none, errors and logs carry none.
+// Phone numbers are encrypted with a key that is not in the database.
+//
+// Statistics, streams and screens do not belong here.
+package sqlstore

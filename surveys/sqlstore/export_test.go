@@ -1,0 +1,43 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+
+	"qingfeng/surveys"
+)
+
+// Pragma reads a setting of the writing connection.
+func (s *Store) Pragma(ctx context.Context, name string) (value int64, err error) {
+	err = s.act(ctx, func(t *tx) error { return t.row("PRAGMA " + name).Scan(&value) })
+	return value, err
+}
+
+// Meddle runs a statement on the writing connection, behind the store's back.
+func (s *Store) Meddle(ctx context.Context, query string, args ...any) error {
+	return s.act(ctx, func(t *tx) error { _, err := t.exec(query, args...); return err })
+}
+
+// Ask reads one value.
+func (s *Store) Ask(ctx context.Context, dest any, query string, args ...any) error {
+	return s.reading.QueryRowContext(ctx, query, args...).Scan(dest)
+}
+
+// Reading is the pool of readers.
+func (s *Store) Reading() *sql.DB { return s.reading }
+
+// Fail runs an action that returns err.
+func (s *Store) Fail(ctx context.Context, err error) error {
+	return s.act(ctx, func(t *tx) error {
+		if _, e := t.exec("INSERT INTO settings (name, value) VALUES ('spoilt', 1)"); e != nil {
+			return e
+		}
+		return err
+	})
+}
+
+// AppendEvent is the hand-written encoder.
+func AppendEvent(e *surveys.Event) []byte { return appendEvent(nil, e) }
+
+// NormalPhone is the number as it is sealed.
+func NormalPhone(typed surveys.Secret) string { return normalPhone(typed) }

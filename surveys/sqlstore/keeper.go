@@ -1,0 +1,106 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// checkEvery jobs the keeper moves the log: some 10 MB of it.
+	checkEvery = 8192
+	// restartBytes of log make the writer stand still for the last pages of a
+	// checkpoint. Without that, a writer that never rests would let the log
+	// grow for ever, since it starts over only when all of it has been moved.
+	restartBytes = 64 << 20
+	// checkpointEvery bounds how long a quiet store leaves facts in the log
+	// alone.
+	checkpointEvery = time.Minute
+	pageSize        = 4096
+)
+
+// keeper moves the write-ahead log into the database from a connection of its
+// own, so that no commit waits for it.
+type keeper struct {
+	store    *Store
+	written  atomic.Int64 // jobs since the last look
+	walBytes atomic.Int64
+	wake     chan struct{}
+	quit     chan struct{}
+	ended    chan struct{}
+}
+
+func newKeeper(s *Store) *keeper {
+	return &keeper{store: s, wake: make(chan struct{}, 1), quit: make(chan struct{}), ended: make(chan struct{})}
+}
+
+// noticed is called by the writer after each batch.
+func (k *keeper) noticed(jobs int) {
+	if k.written.Add(int64(jobs)) < checkEvery {
+		return
+	}
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (k *keeper) run() {
+	defer close(k.ended)
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-k.quit:
+			return
+		case <-k.wake:
+		case <-tick.C:
+			if k.written.Load() == 0 {
+				continue
+			}
+		}
+		k.written.Store(0)
+		if err := k.look(); err != nil {
+			k.store.opt.Logger.Warn("checkpoint failed; it is tried again after the next commits", "error", err)
+		}
+	}
+}
+
+// look checkpoints without stopping anybody and, when the log has still grown
+// too large, moves its last pages while the writer stands still.
+func (k *keeper) look() error {
+	log, moved, err := k.checkpoint("PASSIVE")
+	if err != nil || log*pageSize < restartBytes || log == moved {
+		return err
+	}
+	k.store.writer.gate.Lock()
+	defer k.store.writer.gate.Unlock()
+	_, _, err = k.checkpoint("PASSIVE")
+	return err
+}
+
+func (k *keeper) checkpoint(mode string) (log, moved int64, err error) {
+	var busy int64
+	err = k.store.keeping.QueryRowContext(context.Background(), "PRAGMA wal_checkpoint("+mode+")").Scan(&busy, &log, &moved)
+	if err != nil {
+		return 0, 0, fmt.Errorf("checkpoint: %w", err)
+	}
+	k.walBytes.Store(log * pageSize)
+	if busy != 0 && mode != "PASSIVE" {
+		err = errors.New("checkpoint: a reader or another process holds the log")
+	}
+	return log, moved, err
+}
+
+func (k *keeper) stop() {
+	close(k.quit)
+	<-k.ended
+}
+
+// truncate empties the log at the end.
+func (k *keeper) truncate() error {
+	_, _, err := k.checkpoint("TRUNCATE")
+	return err
+}

@@ -1,0 +1,70 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"qingfeng/surveys"
+)
+
+// EventsAfter reads up to limit events with sequence numbers above after, in
+// order. An answer that does not begin with after+1 means that the events
+// between have been pruned: the reader must start from Fold.
+func (s *Store) EventsAfter(ctx context.Context, after int64, limit int) ([]surveys.SequencedEvent, error) {
+	rows, err := s.reading.QueryContext(ctx, "SELECT sequence, event FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?", after, limit)
+	if err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	defer rows.Close()
+	events := make([]surveys.SequencedEvent, 0, min(limit, 1024))
+	var text sql.RawBytes
+	for rows.Next() {
+		var e surveys.SequencedEvent
+		if err := rows.Scan(&e.Sequence, &text); err != nil {
+			return nil, fmt.Errorf("read events: %w", err)
+		}
+		if err := json.Unmarshal(text, &e.Event); err != nil {
+			return nil, fmt.Errorf("read event %d: %w", e.Sequence, err)
+		}
+		events = append(events, e)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read events: %w", err)
+	}
+	return events, nil
+}
+
+const lastSequenceSQL = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox'), 0)"
+
+// LastSequence is the sequence number of the newest event ever written; 0 when
+// there was none.
+func (s *Store) LastSequence(ctx context.Context) (int64, error) {
+	var n int64
+	if err := s.reading.QueryRowContext(ctx, lastSequenceSQL).Scan(&n); err != nil {
+		return 0, fmt.Errorf("read last sequence: %w", err)
+	}
+	return n, nil
+}
+
+// pruneStep bounds one transaction of pruning, so that facts do not wait.
+const pruneStep = 5000
+
+// PruneEvents removes events up to and including through, which every reader
+// must have applied. Sequence numbers go on from where they were.
+func (s *Store) PruneEvents(ctx context.Context, through int64) error {
+	for {
+		var n int64
+		err := s.act(ctx, func(t *tx) (err error) {
+			n, err = t.exec("DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM outbox WHERE sequence <= ? ORDER BY sequence LIMIT ?)", through, pruneStep)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("prune events: %w", err)
+		}
+		if n < pruneStep {
+			return nil
+		}
+	}
+}
