@@ -1,11 +1,88 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { gzipSync } from 'node:zlib'
 import vue from '@vitejs/plugin-vue'
+import type { Plugin } from 'vite'
+import { VitePWA } from 'vite-plugin-pwa'
 import { defineConfig } from 'vitest/config'
+
+/** What the tablet page may weigh: all of its JavaScript, gzipped. */
+const TABLET_BUDGET_BYTES = 90_000
 
 const page = (name: string) => fileURLToPath(new URL(`./${name}.html`, import.meta.url))
 
+/** Where the build goes, as the build itself says. */
+let outDir = 'dist'
+
+/** Files of the tablet page in there, filled by the build: what works without network. */
+const tabletFiles = new Set<string>(['tablet.html', 'tablet.webmanifest', 'icons/qingfeng.svg', 'icons/qingfeng-192.png', 'icons/qingfeng-512.png'])
+
+/** Finds what the tablet page is made of, and refuses a build in which it has grown too heavy. */
+function tabletPage(): Plugin {
+  return {
+    name: 'qingfeng-tablet-page',
+    apply: 'build',
+    configResolved(config) {
+      outDir = resolve(config.root, config.build.outDir)
+    },
+    generateBundle(_options, bundle) {
+      const entry = Object.values(bundle).find((file) => file.type === 'chunk' && file.isEntry && file.name === 'tablet')
+      let script = 0
+      const visit = (name: string) => {
+        const file = bundle[name]
+        if (!file || tabletFiles.has(name)) return
+        tabletFiles.add(name)
+        if (file.type !== 'chunk') return
+        script += gzipSync(file.code).length
+        for (const next of [...file.imports, ...file.dynamicImports]) visit(next)
+        const { importedCss, importedAssets } = file.viteMetadata ?? {}
+        for (const next of [...(importedCss ?? []), ...(importedAssets ?? [])]) tabletFiles.add(next)
+      }
+      if (entry) visit(entry.fileName)
+      console.log(`tablet page: ${(script / 1000).toFixed(1)} kB of JavaScript gzipped, budget ${TABLET_BUDGET_BYTES / 1000} kB`)
+      if (script === 0 || script > TABLET_BUDGET_BYTES) this.error('the tablet page is outside its budget')
+    },
+  }
+}
+
 export default defineConfig({
-  plugins: [vue()],
+  plugins: [
+    vue(),
+    tabletPage(),
+    VitePWA({
+      strategies: 'injectManifest',
+      srcDir: 'src/tablet/sw',
+      filename: 'tablet-sw.ts',
+      injectRegister: false,
+      manifest: false,
+      injectManifest: {
+        globPatterns: ['tablet.html', 'tablet.webmanifest', 'icons/*', 'assets/*'],
+        manifestTransforms: [
+          (entries) => ({
+            manifest: entries
+              .filter((entry) => tabletFiles.has(entry.url))
+              .map((entry) => ({
+                url: entry.url === 'tablet.html' ? '/tablet' : `/${entry.url}`,
+                revision: entry.revision,
+                size: entry.size,
+                integrity: `sha256-${createHash('sha256').update(readFileSync(resolve(outDir, entry.url))).digest('base64')}`,
+              })),
+            warnings: [],
+          }),
+        ],
+      },
+    }),
+  ],
+  define: {
+    __VUE_OPTIONS_API__: 'false',
+    __VUE_PROD_DEVTOOLS__: 'false',
+    __VUE_PROD_HYDRATION_MISMATCH_DETAILS__: 'false',
+    __VUE_I18N_LEGACY_API__: 'false',
+    __VUE_I18N_FULL_INSTALL__: 'false',
+    __INTLIFY_PROD_DEVTOOLS__: 'false',
+  },
   build: {
     target: 'es2022',
     emptyOutDir: true,
