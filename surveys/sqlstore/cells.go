@@ -101,17 +101,34 @@ type cache struct {
 	texts          map[int64]string
 	counts         map[cell]int64 // number of the row in event_counts
 	pending        map[cell]int64 // events counted in the open transaction
+	events         []driver.Value // their texts, in order
+	waiting        int64          // details whose rating has not arrived; unknown: ask
 	questionnaires map[surveys.VersionID]*surveys.Questionnaire
 }
 
 // maxCached bounds each map; a hospital uses some thousands of either a day.
 const maxCached = 1 << 17
 
+const unknown = -1
+
 func (c *cache) forget() {
 	*c = cache{
 		names: map[string]nameID{}, texts: map[int64]string{}, counts: map[cell]int64{}, pending: map[cell]int64{},
-		questionnaires: map[surveys.VersionID]*surveys.Questionnaire{},
+		questionnaires: map[surveys.VersionID]*surveys.Questionnaire{}, waiting: unknown,
 	}
+}
+
+// detailsWaiting counts details that arrived before their ratings: with none,
+// which is nearly always, no rating has to look for its own.
+func (w *writer) detailsWaiting() (int64, error) {
+	if w.cache.waiting == unknown {
+		var n [1]driver.Value
+		if _, err := w.st.countWaiting.row(n[:]); err != nil {
+			return 0, fmt.Errorf("count waiting details: %w", err)
+		}
+		w.cache.waiting = n[0].(int64)
+	}
+	return w.cache.waiting, nil
 }
 
 // name gives a word its number, writing it on first use.
@@ -197,23 +214,36 @@ func (w *writer) cellOf(e *surveys.Event) (cell, error) {
 	return c, nil
 }
 
-// emit writes an event to the outbox and counts it, in the open transaction.
+// emit gives an event to the outbox and counts it, in the open transaction.
 // Every event goes through here, so the outbox and the counts cannot differ.
 func (w *writer) emit(e *surveys.Event) error {
 	c, err := w.cellOf(e)
 	if err != nil {
 		return err
 	}
-	if _, err := w.st.insertEvent.exec(string(appendEvent(nil, e))); err != nil {
-		return fmt.Errorf("write event: %w", err)
-	}
+	w.eventText = appendEvent(w.eventText[:0], e)
+	w.cache.events = append(w.cache.events, string(w.eventText))
 	w.cache.pending[c]++
 	w.wrote++
 	return nil
 }
 
-// flushCounts adds what the open transaction counted to event_counts.
-func (w *writer) flushCounts() error {
+// flush writes the open transaction's events to the outbox and adds their
+// counts to event_counts.
+func (w *writer) flush() error {
+	events := w.cache.events
+	for len(events) > 0 {
+		n, insert := 1, &w.st.insertEvent
+		if len(events) >= eventsAtOnce {
+			n, insert = eventsAtOnce, &w.st.insertEvents
+		}
+		if _, err := insert.insert(events[:n]...); err != nil {
+			return fmt.Errorf("write events: %w", err)
+		}
+		events = events[n:]
+	}
+	clear(w.cache.events)
+	w.cache.events = w.cache.events[:0]
 	for c, n := range w.cache.pending {
 		if err := w.addCount(c, n); err != nil {
 			return fmt.Errorf("count events: %w", err)

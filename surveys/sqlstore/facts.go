@@ -70,12 +70,12 @@ func (w *writer) record(j *job) (surveys.Outcome, error) {
 		r.kind = factTest
 	}
 	origin := j.fact.Source()
-	changed, err := w.st.insertFact.exec(r.id[:], r.kind, j.hash[:16], int64(outcomeStored), int64(r.day), origin.Device[:],
+	fresh, err := w.st.insertFact.insert(r.id[:], r.kind, j.hash[:16], int64(outcomeStored), int64(r.day), origin.Device[:],
 		milliseconds(origin.ClientAt), milliseconds(origin.ReceivedAt))
 	if err != nil {
 		return "", fmt.Errorf("register fact: %w", err)
 	}
-	if changed == 0 {
+	if !fresh {
 		return w.recordAgain(&r)
 	}
 	switch {
@@ -176,13 +176,13 @@ func (w *writer) recordRating(r *received, f *surveys.Rating) (surveys.Outcome, 
 	if err != nil {
 		return "", err
 	}
-	changed, err := w.st.insertRating.exec(int64(r.day), f.ID[:], key[:], int64(r.hour), milliseconds(r.at), int64(names.department),
+	fresh, err := w.st.insertRating.insert(int64(r.day), f.ID[:], key[:], int64(r.hour), milliseconds(r.at), int64(names.department),
 		int64(names.place), prompt.staff, int64(names.version), int64(names.mode), int64(seriesNumber(f.Series())), int64(f.Grade),
 		int64(flags), f.Dwell.Milliseconds(), int64(names.language))
 	if err != nil {
 		return "", fmt.Errorf("write rating: %w", err)
 	}
-	if changed == 0 {
+	if !fresh {
 		return w.setAside(r, ReasonAlreadyRated, outcomeAlreadyRated)
 	}
 	if !f.Prompt.IsZero() {
@@ -259,6 +259,15 @@ func (w *writer) ratingEffects(r *received, f *surveys.Rating, q *surveys.Questi
 			return err
 		}
 	}
+	return w.applyEarlyDetail(rated, r, f, q)
+}
+
+// applyEarlyDetail counts the detail that arrived before its rating, if one did.
+func (w *writer) applyEarlyDetail(rated surveys.Event, r *received, f *surveys.Rating, q *surveys.Questionnaire) error {
+	waiting, err := w.detailsWaiting()
+	if err != nil || waiting == 0 {
+		return err
+	}
 	var early [5]driver.Value
 	found, err := w.st.findDetail.row(early[:], f.ID[:])
 	if err != nil {
@@ -267,6 +276,7 @@ func (w *writer) ratingEffects(r *received, f *surveys.Rating, q *surveys.Questi
 	if !found {
 		return nil
 	}
+	w.cache.waiting--
 	if _, err := w.st.applyDetail.exec(early[0], early[1], int64(r.day)); err != nil {
 		return fmt.Errorf("apply detail: %w", err)
 	}
@@ -280,7 +290,7 @@ func (w *writer) openCallback(r *received, f *surveys.Rating, n ratedNames) erro
 		arrived = w.store.opt.Now()
 	}
 	c := registers.OpenCallback(f, surveys.DayOf(arrived, w.store.opt.Zone), w.store.opt.Calendar)
-	_, err := w.st.insertCallback.exec(f.ID[:], milliseconds(r.at), int64(c.OpenedOn), int64(c.DueOn), int64(n.department), int64(n.place),
+	_, err := w.st.insertCallback.insert(f.ID[:], milliseconds(r.at), int64(c.OpenedOn), int64(c.DueOn), int64(n.department), int64(n.place),
 		int64(c.Grade), string(c.State))
 	if err != nil {
 		return fmt.Errorf("open call-back: %w", err)
@@ -326,15 +336,16 @@ func (w *writer) recordDetail(r *received, f *surveys.RatingDetail) (surveys.Out
 	if number := normalPhone(f.Phone); number != "" {
 		phone, index = seal(w.store.keys.phone, []byte(number), f.ID), w.store.keys.phoneIndex(number)
 	}
-	changed, err := w.st.insertDetail.exec(int64(r.day), f.ID[:], f.Rating[:], ratingDay, int64(r.hour), milliseconds(r.at), tags,
+	fresh, err := w.st.insertDetail.insert(int64(r.day), f.ID[:], f.Rating[:], ratingDay, int64(r.hour), milliseconds(r.at), tags,
 		string(f.Comment), phone, index)
 	if err != nil {
 		return "", fmt.Errorf("write detail: %w", err)
 	}
-	if changed == 0 {
+	if !fresh {
 		return w.setAside(r, ReasonSecondDetail, outcomeInvalid)
 	}
 	if !found {
+		w.cache.waiting = unknown
 		return surveys.OutcomeStored, nil // counted when its rating arrives
 	}
 	var v [8]driver.Value
@@ -367,7 +378,7 @@ func (w *writer) recordShowing(r *received, f *surveys.PromptShown) (surveys.Out
 	if !found {
 		return w.setAside(r, ReasonUnknownPrompt, outcomeInvalid)
 	}
-	if _, err := w.st.insertShowing.exec(f.ID[:], f.Prompt[:], milliseconds(r.at)); err != nil {
+	if _, err := w.st.insertShowing.insert(f.ID[:], f.Prompt[:], milliseconds(r.at)); err != nil {
 		return "", fmt.Errorf("write showing: %w", err)
 	}
 	if p.shownAt != 0 {
@@ -387,7 +398,7 @@ func (w *writer) recordTest(r *received, f *surveys.SelfTest) (surveys.Outcome, 
 		}
 		ids[i] = id
 	}
-	_, err := w.st.insertTest.exec(int64(r.day), f.ID[:], int64(r.hour), milliseconds(r.at), int64(ids[0]), int64(ids[1]), int64(ids[2]),
+	_, err := w.st.insertTest.insert(int64(r.day), f.ID[:], int64(r.hour), milliseconds(r.at), int64(ids[0]), int64(ids[1]), int64(ids[2]),
 		number(f.KeyWorked))
 	if err != nil {
 		return "", fmt.Errorf("write self-test: %w", err)

@@ -6,14 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/mattn/go-sqlite3"
 )
+
+// eventsAtOnce events are written by one statement while a batch has as many.
+const eventsAtOnce = 16
 
 // statement is a prepared statement of the writer's connection.
 type statement struct {
 	stmt *sqlite3.SQLiteStmt
 	args []driver.NamedValue
+	// repeat is the constraint whose violation means "there already".
+	repeat sqlite3.ErrNoExtended
 }
 
 func (s *statement) bind(values []driver.Value) []driver.NamedValue {
@@ -31,6 +37,21 @@ func (s *statement) exec(values ...driver.Value) (changed int64, err error) {
 		return 0, err
 	}
 	return r.RowsAffected()
+}
+
+// insert adds a row; fresh is false when the statement's own constraint says
+// that the row is there already. It goes the driver's query way, which binds
+// all values in one call into C.
+func (s *statement) insert(values ...driver.Value) (fresh bool, err error) {
+	rows, err := s.stmt.QueryContext(context.Background(), s.bind(values))
+	if err == nil {
+		err = rows.Close()
+	}
+	var refused sqlite3.Error
+	if s.repeat != 0 && errors.As(err, &refused) && refused.ExtendedCode == s.repeat {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // row reads the first row into dest and reports whether there was one.
@@ -56,10 +77,11 @@ type statements struct {
 	insertFact, findFact, markFact         statement
 	insertRating, findRating               statement
 	insertDetail, findDetail, applyDetail  statement
+	countWaiting                           statement
 	findPrompt, markShown, markRated       statement
 	insertShowing, insertTest, touchTested statement
 	insertCallback, insertSetAside         statement
-	insertEvent                            statement
+	insertEvent, insertEvents              statement
 	findName, findText, insertName         statement
 	addCount, insertCount                  statement
 	findQuestionnaire                      statement
@@ -71,20 +93,21 @@ func (st *statements) list() map[*statement]string {
 		&st.savepoint: "SAVEPOINT action", &st.rollbackTo: "ROLLBACK TO action", &st.release: "RELEASE action",
 
 		&st.insertFact: `INSERT INTO facts (id, kind, body_hash, outcome, day, device, client_at, received_at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		&st.findFact: `SELECT kind, body_hash, outcome, day FROM facts WHERE id = ?`,
 		&st.markFact: `UPDATE facts SET outcome = ?2 WHERE id = ?1`,
 
 		&st.insertRating: `INSERT INTO ratings (day, id, dedupe_key, hour, occurred_at, department, place, staff, version, mode, series,
-			grade, flags, dwell_ms, language) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (dedupe_key) DO NOTHING`,
+			grade, flags, dwell_ms, language) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		&st.findRating: `SELECT d.text, p.text, s.text, v.text, m.text, r.series, r.grade, r.flags FROM ratings r
 			LEFT JOIN names d ON d.id = r.department LEFT JOIN names p ON p.id = r.place LEFT JOIN names s ON s.id = r.staff
 			LEFT JOIN names v ON v.id = r.version LEFT JOIN names m ON m.id = r.mode WHERE r.day = ? AND r.id = ?`,
 
 		&st.insertDetail: `INSERT INTO details (day, id, rating, rating_day, hour, occurred_at, tags, comment, phone, phone_index)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (rating) DO NOTHING`,
-		&st.findDetail:  `SELECT day, id, hour, occurred_at, tags FROM details WHERE rating = ?`,
-		&st.applyDetail: `UPDATE details SET rating_day = ?3 WHERE day = ?1 AND id = ?2`,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		&st.findDetail:   `SELECT day, id, hour, occurred_at, tags FROM details WHERE rating = ?`,
+		&st.countWaiting: `SELECT count(*) FROM details WHERE rating_day = 0`,
+		&st.applyDetail:  `UPDATE details SET rating_day = ?3 WHERE day = ?1 AND id = ?2`,
 
 		&st.findPrompt: `SELECT p.window, p.department, p.mode, p.staff_ref, p.expires_at, p.shown_at FROM prompts p WHERE p.id = ?`,
 		&st.markShown:  `UPDATE prompts SET shown_at = ?2, shown_day = ?3, shown_hour = ?4 WHERE id = ?1`,
@@ -100,11 +123,12 @@ func (st *statements) list() map[*statement]string {
 		&st.insertSetAside: `INSERT INTO set_asides (fact, body_hash, device, kind, reason, at, body)
 			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fact, body_hash) DO NOTHING`,
 
-		&st.insertEvent: `INSERT INTO outbox (event) VALUES (?)`,
-		&st.findName:    `SELECT id FROM names WHERE text = ?`,
-		&st.findText:    `SELECT text FROM names WHERE id = ?`,
-		&st.insertName:  `INSERT INTO names (text) VALUES (?) RETURNING id`,
-		&st.addCount:    `UPDATE event_counts SET n = n + ?2 WHERE id = ?1`,
+		&st.insertEvent:  `INSERT INTO outbox (event) VALUES (?)`,
+		&st.insertEvents: `INSERT INTO outbox (event) VALUES (?)` + strings.Repeat(", (?)", eventsAtOnce-1),
+		&st.findName:     `SELECT id FROM names WHERE text = ?`,
+		&st.findText:     `SELECT text FROM names WHERE id = ?`,
+		&st.insertName:   `INSERT INTO names (text) VALUES (?) RETURNING id`,
+		&st.addCount:     `UPDATE event_counts SET n = n + ?2 WHERE id = ?1`,
 		&st.insertCount: `INSERT INTO event_counts (day, kind, place, department, staff, version, item, mode, series, grade, flagged,
 			tags, device, key_worked, n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (day, kind, place, department, staff, version, item, mode, series, grade, flagged, tags, device, key_worked)
@@ -122,6 +146,9 @@ func (st *statements) prepare(conn *sqlite3.SQLiteConn) error {
 		}
 		s.stmt = prepared.(*sqlite3.SQLiteStmt)
 	}
+	st.insertFact.repeat = sqlite3.ErrConstraintPrimaryKey
+	st.insertRating.repeat = sqlite3.ErrConstraintUnique // dedupe_key
+	st.insertDetail.repeat = sqlite3.ErrConstraintUnique // rating
 	return nil
 }
 

@@ -49,11 +49,12 @@ type writer struct {
 	lastError              atomic.Pointer[writeError]
 	failingNow             atomic.Bool
 
-	conn  *sql.Conn
-	raw   *sqlite3.SQLiteConn
-	st    statements
-	cache cache
-	wrote int // events written in the open transaction
+	conn      *sql.Conn
+	raw       *sqlite3.SQLiteConn
+	st        statements
+	cache     cache
+	eventText []byte
+	wrote     int // events written in the open transaction
 }
 
 type writeError struct {
@@ -253,7 +254,7 @@ func (w *writer) writeAll(batch []job) error {
 			return err
 		}
 	}
-	if err := w.flushCounts(); err != nil {
+	if err := w.flush(); err != nil {
 		return err
 	}
 	if _, err := w.st.commit.exec(); err != nil {
@@ -265,7 +266,7 @@ func (w *writer) writeAll(batch []job) error {
 // actSaved runs an action in a savepoint. refused is the action's own error,
 // err one that spoils the transaction.
 func (w *writer) actSaved(act func(*tx) error) (refused, err error) {
-	if err := w.flushCounts(); err != nil { // an action may read or rebuild the counts
+	if err := w.flush(); err != nil { // an action may read or rebuild the counts
 		return nil, err
 	}
 	if _, err := w.st.savepoint.exec(); err != nil {

@@ -95,6 +95,8 @@ CREATE TABLE details (
     PRIMARY KEY (day, id)
 ) WITHOUT ROWID;
 
+CREATE INDEX details_waiting ON details (rating_day) WHERE rating_day = 0;
+
 CREATE TABLE prompt_showings (
     id          BLOB PRIMARY KEY REFERENCES facts (id),
     prompt      BLOB NOT NULL REFERENCES prompts (id),
