@@ -11,13 +11,16 @@ import (
 )
 
 // readers are the ways a file is read; each gets the same text.
-var readers = map[string]func(l *loader, text []byte){
-	"settings":      func(l *loader, text []byte) { doc := newDocument("f"); doc.read(text, Default()); l.done(doc) },
-	"hospital":      func(l *loader, text []byte) { l.hospital("f", text) },
-	"roles":         func(l *loader, text []byte) { l.roles("f", text) },
-	"calendar":      func(l *loader, text []byte) { l.calendar("f", text) },
-	"nine rules":    func(l *loader, text []byte) { l.nineRules("f", text) },
-	"questionnaire": func(l *loader, text []byte) { l.questionnaire("f", text) },
+var readers = []struct {
+	name string
+	read func(l *loader, text []byte)
+}{
+	{"settings", func(l *loader, text []byte) { doc := newDocument("f"); doc.read(text, Default()); l.done(doc) }},
+	{"hospital", func(l *loader, text []byte) { l.hospital("f", text) }},
+	{"roles", func(l *loader, text []byte) { l.roles("f", text) }},
+	{"calendar", func(l *loader, text []byte) { l.calendar("f", text) }},
+	{"nine rules", func(l *loader, text []byte) { l.nineRules("f", text) }},
+	{"questionnaire", func(l *loader, text []byte) { l.questionnaire("f", text) }},
 }
 
 // FuzzRead feeds any text to every reader. None may panic, name a line the file
@@ -45,15 +48,15 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		lines := bytes.Count(text, []byte("\n")) + bytes.Count(text, []byte("\r")) + 1
-		for name, read := range readers {
+		for _, r := range readers {
 			l := &loader{}
-			read(l, text)
+			r.read(l, text)
 			for _, p := range l.problems {
 				if p.Line < 0 || p.Line > lines+1 {
-					t.Errorf("%s: %v is on line %d of %d", name, p, p.Line, lines)
+					t.Errorf("%s: %v is on line %d of %d", r.name, p, p.Line, lines)
 				}
 				if strings.Contains(p.Key, "\n") || p.Text == "" {
-					t.Errorf("%s: problem %q cannot be shown", name, p)
+					t.Errorf("%s: problem %q cannot be shown", r.name, p)
 				}
 			}
 		}

@@ -228,7 +228,7 @@ func TestBuiltInCalendarWarnsOfTheNextYear(t *testing.T) {
 
 func TestSettingsOverDefaultsAndFilesBesideThem(t *testing.T) {
 	dir := write(t, map[string]string{
-		"settings.yaml": "board: {coalesce_ms: 250}\nnine_rules: texts/rules.yaml\nallowed_origins: [\"https://a.example\"]\n",
+		"settings.yaml":    "board: {coalesce_ms: 250}\nnine_rules: texts/rules.yaml\nallowed_origins: [\"https://a.example\"]\n",
 		"texts/rules.yaml": "rules:\n" + strings.Repeat("  - {zh: 甲, en: A}\n", 9),
 	})
 	c, err := Load(filepath.Join(dir, "settings.yaml"), noEnv, configs.Files)
