@@ -1,0 +1,59 @@
+import { computed, type InjectionKey, inject, reactive, ref, watch } from 'vue'
+import { HTML_LANG, inLanguage } from '../shared/i18n'
+import type { Language, Text } from '../shared/wire'
+import { hourOf } from './format'
+import { messages } from './messages'
+import { isNight, nextTheme, type Theme } from './theme'
+
+const LANGUAGE_KEY = 'qingfeng.board.language'
+const THEME_KEY = 'qingfeng.board.theme'
+
+/** How this screen shows things: language, theme, wall or laptop, and the hospital's clock. */
+export function createView() {
+  const language = ref<Language>(localStorage.getItem(LANGUAGE_KEY) === 'en' ? 'en' : 'zh')
+  const theme = ref<Theme>((localStorage.getItem(THEME_KEY) as Theme | null) ?? 'auto')
+  const wall = ref(new URLSearchParams(location.search).has('wall'))
+  const offset = ref(0)
+  const now = ref(Date.now())
+  const t = computed(() => messages(language.value))
+  const night = computed(() => isNight(theme.value, hourOf(now.value)))
+
+  watch(language, (value) => localStorage.setItem(LANGUAGE_KEY, value))
+  watch(theme, (value) => localStorage.setItem(THEME_KEY, value))
+  watch(
+    [language, night, wall, t],
+    () => {
+      const root = document.documentElement
+      root.lang = HTML_LANG[language.value]
+      if (night.value) root.dataset.theme = 'night'
+      else delete root.dataset.theme
+      root.dataset.size = wall.value ? 'wall' : 'desk'
+      document.title = t.value.pageTitle
+    },
+    { immediate: true },
+  )
+
+  /** Reads the clock; call once a second. */
+  function tick(): void {
+    now.value = Date.now() + offset.value
+  }
+  function switchLanguage(): void {
+    language.value = language.value === 'zh' ? 'en' : 'zh'
+  }
+  function switchTheme(): void {
+    theme.value = nextTheme(theme.value)
+  }
+  const name = (text: Text) => inLanguage(text, language.value)
+
+  return reactive({ language, theme, night, wall, offset, now, t, tick, switchLanguage, switchTheme, name })
+}
+
+export type View = ReturnType<typeof createView>
+
+export const viewKey: InjectionKey<View> = Symbol('view')
+
+export function useView(): View {
+  const view = inject(viewKey)
+  if (!view) throw new Error('the board provides its view before any part of it is shown')
+  return view
+}
