@@ -17,6 +17,12 @@ const recentArrivals = 12
 // a board just after midnight still has the evening.
 func hoursKept(today surveys.Day) surveys.Day { return today.AddDays(-1) }
 
+// Kept reports whether Redis keeps a cell of that day: all but those by hour of
+// days before yesterday.
+func Kept(day surveys.Day, c analytics.Cell, today surveys.Day) bool {
+	return c.Kind != analytics.CellHour || day >= hoursKept(today)
+}
+
 // applied is the message that says what an apply added. It has only what boards
 // show, and nothing else leaves the node's keys.
 type applied struct {
@@ -86,13 +92,13 @@ func (b *batch) add(en *entry, e *surveys.Event, today surveys.Day) {
 // hashName says which hash a cell of a day lives in; empty: none, its hours are
 // no longer kept.
 func hashName(day surveys.Day, c analytics.Cell, today surveys.Day) string {
-	if c.Kind != analytics.CellHour {
-		return dayName(day)
-	}
-	if day < hoursKept(today) {
+	switch {
+	case !Kept(day, c, today):
 		return ""
+	case c.Kind == analytics.CellHour:
+		return hoursName(day)
 	}
-	return hoursName(day)
+	return dayName(day)
 }
 
 // message is the batch as boards hear of it.

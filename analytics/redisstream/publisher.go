@@ -113,3 +113,7 @@ func (e serverError) Error() string { return string(e) }
 func (serverError) RedisError() {}
 
 var _ redis.Error = serverError("")
+
+// Forget drops what the publisher knows of the stream, after somebody else has
+// changed it; the next call asks Redis.
+func (p *Publisher) Forget() { p.last = -1 }

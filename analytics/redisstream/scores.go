@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"net"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,7 +23,7 @@ import (
 type ScoresOptions struct {
 	Organisation *surveys.Organisation
 	Zone         *time.Location
-	Now          func() time.Time // nil: time.Now
+	Now          func() time.Time // tells the day; nil: time.Now
 	// Lagging, if set, says that events are stored which the counts have not
 	// reached in time; see outbox.Status.Behind. It must not block.
 	Lagging func() bool
@@ -154,7 +152,7 @@ func (s *Scores) signal() {
 // Run follows Redis until ctx ends, through every loss of it, and returns
 // ctx's error.
 func (s *Scores) Run(ctx context.Context) error {
-	for wait(ctx, 0) == nil {
+	for ctx.Err() == nil {
 		err := s.follow(ctx)
 		if ctx.Err() != nil {
 			break
@@ -170,39 +168,74 @@ func (s *Scores) Run(ctx context.Context) error {
 
 // follow subscribes, loads every node, and keeps up until something fails.
 func (s *Scores) follow(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
 	pubsub := s.client.PSubscribe(ctx, appliedPattern)
-	defer pubsub.Close()
+	heard, failed := make(chan string, heardQueue), make(chan error, 1)
+	subscribed, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		failed <- receive(ctx, pubsub, subscribed, heard)
+	}()
+	defer func() {
+		cancel()
+		_ = pubsub.Close() // ends the receiver's read
+		<-ended
+	}()
+	select {
 	// The subscription must stand before anything is loaded, or a message
 	// between the two would be missed.
-	if _, err := pubsub.ReceiveTimeout(ctx, s.opt.Patience); err != nil {
-		return fmt.Errorf("subscribe to applied counts: %w", err)
+	case <-subscribed:
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	if err := s.check(ctx, true); err != nil {
 		return err
 	}
-	next := s.opt.Now().Add(s.opt.Check)
-	for ctx.Err() == nil {
-		message, err := pubsub.ReceiveTimeout(ctx, max(next.Sub(s.opt.Now()), time.Millisecond))
-		var timeout net.Error
-		switch {
-		case err != nil && (!errors.As(err, &timeout) || !timeout.Timeout()):
-			return fmt.Errorf("follow applied counts: %w", err)
-		case err == nil:
-			if m, ok := message.(*redis.Message); ok {
-				if err := s.hear(ctx, m.Payload); err != nil {
-					return err
-				}
-			}
+	tick := time.NewTicker(s.opt.Check)
+	defer tick.Stop()
+	for {
+		var err error
+		select {
+		case payload := <-heard:
+			err = s.hear(ctx, payload)
+		case <-tick.C:
+			err = s.check(ctx, false)
+		case err = <-failed:
+		case <-ctx.Done():
+			err = ctx.Err()
 		}
-		if s.opt.Now().Before(next) {
-			continue
-		}
-		next = s.opt.Now().Add(s.opt.Check)
-		if err := s.check(ctx, false); err != nil {
+		if err != nil {
 			return err
 		}
 	}
-	return ctx.Err()
+}
+
+// heardQueue is how many messages may wait while a node is loaded; more stay in
+// the socket, and Redis drops a subscriber that lets too much lie.
+const heardQueue = 256
+
+// receive passes messages on until the subscription fails. It never lets the
+// client subscribe anew by itself: what was published in between would be
+// missed in silence.
+func receive(ctx context.Context, pubsub *redis.PubSub, subscribed chan<- struct{}, heard chan<- string) error {
+	for {
+		message, err := pubsub.Receive(ctx)
+		if err != nil {
+			return fmt.Errorf("follow applied counts: %w", err)
+		}
+		switch m := message.(type) {
+		case *redis.Subscription:
+			close(subscribed)
+		case *redis.Message:
+			select {
+			case heard <- m.Payload:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
 }
 
 // hear takes one message in.
@@ -271,11 +304,11 @@ func (s *Scores) prepend(messages []arrivalMessage) {
 // heard notes that Redis has spoken, and when it last applied something; s.mu
 // is held.
 func (s *Scores) heard(appliedAt time.Time) {
-	s.heardAt = s.opt.Now()
+	s.heardAt = time.Now()
 	if appliedAt.After(s.asOf) {
 		s.asOf = appliedAt
 	}
-	s.behind = s.opt.Lagging()
+	s.behind = len(s.nodes) == 0 || s.opt.Lagging()
 }
 
 // held is the range of days in memory. Tomorrow is in it for the midnight that
@@ -394,12 +427,9 @@ func (s *Scores) tick() {
 func (s *Scores) tellBehind() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.behind || s.opt.Now().Sub(s.heardAt) < s.opt.Patience {
+	if s.behind || time.Since(s.heardAt) < s.opt.Patience {
 		return
 	}
 	s.behind = true
 	s.signal()
 }
-
-// String names the copy in logs without its content.
-func (s *Scores) String() string { return strings.Join([]string{"scores", s.self}, " ") }

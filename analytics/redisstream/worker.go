@@ -35,7 +35,9 @@ type WorkerOptions struct {
 	KeepEntries int64
 	// OnApplied, if set, hears of every step of the watermark. It must not block.
 	OnApplied func(watermark int64)
-	Logger    *slog.Logger // nil: silent
+	// OnDead, if set, hears of every entry given up on. It must not block.
+	OnDead func(sequence int64)
+	Logger *slog.Logger // nil: silent
 }
 
 func (o *WorkerOptions) setDefaults() {
@@ -59,6 +61,9 @@ func (o *WorkerOptions) setDefaults() {
 	}
 	if o.OnApplied == nil {
 		o.OnApplied = func(int64) {}
+	}
+	if o.OnDead == nil {
+		o.OnDead = func(int64) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -90,7 +95,7 @@ func NewWorker(client redis.UniversalClient, opt WorkerOptions) *Worker {
 // entry is one entry of the stream in the worker's hands.
 type entry struct {
 	id       string
-	sequence int64 // 0: the id is not one of ours
+	sequence int64  // 0: the id is not one of ours
 	body     string // empty in the mark Replace leaves, which the watermark has passed
 }
 
@@ -280,7 +285,11 @@ func (w *Worker) count(ctx context.Context, b *batch) error {
 	if err := w.ack(ctx, b.ids); err != nil {
 		return err
 	}
-	return w.trim(ctx)
+	if err := w.trim(ctx); err != nil {
+		return err
+	}
+	w.opt.OnApplied(w.watermark)
+	return nil
 }
 
 // heed follows a script's verdict: last is the watermark if it did its work.
@@ -293,7 +302,6 @@ func (w *Worker) heed(v verdict, last int64) error {
 	default:
 		return fmt.Errorf("apply counts: %w: another epoch", ErrLost)
 	}
-	w.opt.OnApplied(w.watermark)
 	return nil
 }
 
@@ -370,8 +378,13 @@ func (w *Worker) giveUp(ctx context.Context, en *entry, reason error) error {
 	if v.code == "ok" {
 		w.opt.Logger.Error("an event could not be counted and went to the dead letters; run gateway verify, then gateway rebuild",
 			"node", w.opt.Node, "sequence", en.sequence, "reason", why)
+		w.opt.OnDead(en.sequence)
 	}
-	return w.heed(v, en.sequence)
+	if err := w.heed(v, en.sequence); err != nil {
+		return err
+	}
+	w.opt.OnApplied(w.watermark)
+	return nil
 }
 
 func wait(ctx context.Context, d time.Duration) error {
