@@ -332,4 +332,3 @@ func (s *socket) alive(payload string) bool {
 	}
 	return false
 }
-
