@@ -41,3 +41,27 @@ func AppendEvent(e *surveys.Event) []byte { return appendEvent(nil, e) }
 
 // NormalPhone is the number as it is sealed.
 func NormalPhone(typed surveys.Secret) string { return normalPhone(typed) }
+
+// MigrateTo makes a database of an older schema at path.
+func MigrateTo(ctx context.Context, path string, version int64) error {
+	db := openPool(path, roleWriter, 1)
+	defer db.Close()
+	p, err := newMigrations(db)
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
+}
+
+// NewestSchema is this program's schema version.
+func NewestSchema() (int64, error) { return newestMigration() }
+
+// Checkpoint lets the keeper look at the log now.
+func (s *Store) Checkpoint() error { return s.keeper.look() }
+
+// HoldWriter keeps the writer from starting a transaction until release.
+func (s *Store) HoldWriter() (release func()) {
+	s.writer.gate.Lock()
+	return s.writer.gate.Unlock
+}
