@@ -252,6 +252,8 @@ func (l *loader) checkNumbers(c *Config) {
 		{"limits.requests_per_second", c.Limits.RequestsPerSecond, 1, 100_000, "requests"},
 		{"limits.request_burst", c.Limits.RequestBurst, 1, 1_000_000, "requests"},
 		{"limits.sockets", c.Limits.Sockets, 1, 1_000_000, "sockets"},
+		{"limits.facts_per_second", c.Limits.FactsPerSecond, 1, 1_000_000, "facts a second"},
+		{"limits.fact_burst", c.Limits.FactBurst, 1, 1_000_000, "facts"},
 	} {
 		if n.value < n.least || n.value > n.most {
 			l.bad(n.key, "is %d, want %d to %d %s", n.value, n.least, n.most, n.unit)
