@@ -1,5 +1,10 @@
-import '../shared/tokens.css'
 import { createApp } from 'vue'
+import { createScreenI18n } from '../shared/i18n'
 import App from './App.vue'
+import { messages } from './messages'
+import '../shared/tokens.css'
+import '../desk/desk.css'
+import './operator.css'
 
-createApp(App).mount('#app')
+const languages = createScreenI18n(messages, { remember: 'operator.language' })
+createApp(App, { languages }).use(languages.plugin).mount('#app')

@@ -1,0 +1,149 @@
+// The desk's side of the wire: what the gateway answers, name for name.
+
+import type { DeviceKind, Grade, PlaceKind, Text } from '../shared/wire'
+
+export type { DeviceKind, Grade, PlaceKind, Text }
+
+export type Fault = 'no_self_test' | 'key_not_seen' | 'shared_key' | 'queue_broken'
+
+export interface Account {
+  id: number
+  username: string
+  name: string
+  roles: string[]
+  department?: string
+  must_change_password: boolean
+  disabled?: boolean
+  locked_until?: string
+  created_at?: string
+  last_sign_in_at?: string
+}
+
+export interface Session {
+  account: Account
+  permissions: string[]
+}
+
+export interface Department {
+  id: string
+  name: Text
+  level: string
+  parent?: string
+}
+
+export interface Place {
+  id: string
+  kind: PlaceKind
+  name: Text
+  department: string
+  window_kind?: string
+  beds?: string[]
+}
+
+export interface Organisation {
+  name: Text
+  departments: Department[]
+  places: Place[]
+  staff_count: number
+}
+
+export interface Device {
+  id: string
+  kind: DeviceKind
+  name: string
+  place?: string
+  bed?: string
+  mirrored: boolean
+  enrolled_at: string
+  revoked_at?: string
+  last_seen_at?: string
+  last_test_at?: string
+  online: boolean
+  faults: Fault[]
+  queued?: number
+}
+
+export interface Approval {
+  code: string
+  kind: DeviceKind
+  place?: string
+  bed?: string
+  name: string
+  mirrored: boolean
+}
+
+export interface DeviceChange {
+  name?: string
+  place?: string
+  bed?: string
+  mirrored?: boolean
+}
+
+export interface Role {
+  id: string
+  name: Text
+  permissions: string[]
+  own_department?: boolean
+}
+
+export interface Token {
+  id: number
+  label: string
+  windows: string[]
+  created_at: string
+  revoked_at?: string
+  last_used_at?: string
+}
+
+export type CallbackOutcome = 'reached' | 'no_answer' | 'declined' | 'no_number'
+
+/** A reason tag: its id, with its words when the gateway sends them. */
+export type Tag = string | { id: string; text: Text }
+
+export interface Callback {
+  id: number | string
+  rating_id: string
+  at: string
+  due_on: string
+  workdays_left: number
+  department: string
+  place: string
+  grade: Grade
+  tags: Tag[]
+  comment?: string
+  has_phone: boolean
+  state: 'open' | 'calling' | 'done'
+  outcome?: CallbackOutcome
+  note?: string
+  closed_at?: string
+}
+
+export interface SetAside {
+  id: number | string
+  fact_id?: string
+  device?: string
+  kind: string
+  reason: string
+  at: string
+  body?: string
+  resolved_at?: string
+  note?: string
+}
+
+export interface AuditEntry {
+  sequence: number
+  at: string
+  actor: string
+  action: string
+  subject: string
+  detail: string
+}
+
+export interface Questionnaire {
+  id: string
+  revision: number
+  version: string
+  title: Text
+  published_at: string
+  in_use: boolean
+}

@@ -1,0 +1,188 @@
+// Facts into message keys: each function gives a key of the desk's messages and
+// what goes into it, so that both languages say the same thing.
+import { ApiError, OfflineError } from './api'
+import type { Account, Callback, Device, Fault, Tag } from './types'
+
+export interface Words {
+  key: string
+  with: Record<string, string | number>
+}
+
+export type Urgency = 'now' | 'look' | 'calm' | 'past'
+
+const say = (key: string, params: Record<string, string | number> = {}): Words => ({ key, with: params })
+
+/** How soon a call-back is due, in working days as the gateway counted them. */
+export function dueWords(workdaysLeft: number): Words {
+  if (workdaysLeft < 0) return say('due.overdue', { n: -workdaysLeft })
+  if (workdaysLeft === 0) return say('due.today')
+  return say('due.left', { n: workdaysLeft })
+}
+
+/** Within how many working days a due date asks to be looked at. */
+const SOON_WORKDAYS = 2
+
+export function dueUrgency(workdaysLeft: number): Urgency {
+  if (workdaysLeft < 0) return 'now'
+  return workdaysLeft <= SOON_WORKDAYS ? 'look' : 'calm'
+}
+
+/** Overdue first, then by due date, then the older one. */
+export function byNextToDo(a: Callback, b: Callback): number {
+  return a.workdays_left - b.workdays_left || a.due_on.localeCompare(b.due_on) || a.at.localeCompare(b.at)
+}
+
+const FAULT_ORDER: readonly Fault[] = ['shared_key', 'queue_broken', 'key_not_seen', 'no_self_test']
+
+/** A device's faults, what must be dealt with first on top. */
+export function sortedFaults(faults: readonly Fault[]): Fault[] {
+  return [...faults].sort((a, b) => FAULT_ORDER.indexOf(a) - FAULT_ORDER.indexOf(b))
+}
+
+/** In use before revoked; among those faulty, then offline, then by name. */
+export function byDeviceNeed(a: Device, b: Device): number {
+  const rank = (d: Device) => (d.revoked_at ? 3 : d.faults.length > 0 ? 0 : d.online ? 2 : 1)
+  return rank(a) - rank(b) || a.name.localeCompare(b.name, 'zh')
+}
+
+export function deviceState(d: Device): { words: Words; urgency: Urgency } {
+  if (d.revoked_at) return { words: say('devices.state.revoked'), urgency: 'past' }
+  if (d.faults.length > 0) return { words: say(`fault.${sortedFaults(d.faults)[0]}.short`), urgency: 'now' }
+  if (!d.online) return { words: say('devices.state.offline'), urgency: 'look' }
+  return { words: say('devices.state.online'), urgency: 'calm' }
+}
+
+/** How long ago, coarsely; exact times stand in the title. */
+export function agoWords(at: string | undefined, now: number): Words {
+  const then = at ? Date.parse(at) : Number.NaN
+  if (Number.isNaN(then) || then <= 0) return say('ago.never')
+  const minutes = Math.floor((now - then) / 60_000)
+  if (minutes < 1) return say('ago.now')
+  if (minutes < 60) return say('ago.minutes', { n: minutes })
+  const hours = Math.floor(minutes / 60)
+  if (hours < 24) return say('ago.hours', { n: hours })
+  return say('ago.days', { n: Math.floor(hours / 24) })
+}
+
+/** The hospital's zone: the desk shows its clock, whatever the laptop's is. */
+export const ZONE = 'Asia/Shanghai'
+
+export function exactTime(at: string | undefined, locale: string): string {
+  const then = at ? Date.parse(at) : Number.NaN
+  if (Number.isNaN(then)) return ''
+  return new Intl.DateTimeFormat(locale === 'zh' ? 'zh-CN' : 'en-GB', {
+    timeZone: ZONE,
+    year: 'numeric',
+    month: locale === 'zh' ? 'long' : 'short',
+    day: 'numeric',
+    hour: '2-digit',
+    minute: '2-digit',
+    hour12: false,
+  }).format(then)
+}
+
+/** A business day, "2026-11-24" or 20261124, with its weekday. */
+export function exactDay(day: string | number, locale: string): string {
+  const digits = String(day).replaceAll('-', '').slice(0, 8)
+  const at = Date.UTC(Number(digits.slice(0, 4)), Number(digits.slice(4, 6)) - 1, Number(digits.slice(6, 8)))
+  if (digits.length !== 8 || Number.isNaN(at)) return String(day)
+  return new Intl.DateTimeFormat(locale === 'zh' ? 'zh-CN' : 'en-GB', {
+    timeZone: 'UTC',
+    year: 'numeric',
+    month: locale === 'zh' ? 'long' : 'short',
+    day: 'numeric',
+    weekday: locale === 'zh' ? 'long' : 'short',
+  }).format(at)
+}
+
+/** Time of day today, otherwise month and day with the time. */
+export function shortTime(at: string | undefined, locale: string, now: number): string {
+  const then = at ? Date.parse(at) : Number.NaN
+  if (Number.isNaN(then)) return ''
+  const day = (t: number) => new Intl.DateTimeFormat('en-CA', { timeZone: ZONE }).format(t)
+  const form: Intl.DateTimeFormatOptions = { timeZone: ZONE, hour: '2-digit', minute: '2-digit', hour12: false }
+  if (day(then) !== day(now)) Object.assign(form, { month: locale === 'zh' ? 'long' : 'short', day: 'numeric' })
+  return new Intl.DateTimeFormat(locale === 'zh' ? 'zh-CN' : 'en-GB', form).format(then)
+}
+
+const KNOWN_CODES = new Set([
+  'sign_in_failed',
+  'locked_out',
+  'weak_password',
+  'wrong_password',
+  'no_such_code',
+  'too_many_tries',
+  'already_exists',
+  'last_administrator',
+  'no_such_window',
+  'callback_done',
+  'no_number',
+  'forbidden',
+  'not_found',
+  'transaction_conflict',
+  'account_disabled',
+  'store_unavailable',
+  'busy',
+])
+
+const WEAK = new Set([
+  'too_short',
+  'too_long',
+  'contains_username',
+  'too_common',
+  'too_few_different_characters',
+  'not_text',
+  'unchanged',
+])
+
+/** What an error asks the reader to do. */
+export function errorWords(error: unknown): Words {
+  if (error instanceof OfflineError) return say(`error.${error.reason}`)
+  if (!(error instanceof ApiError)) return say('error.unknown')
+  if (error.code === 'locked_out') return lockWords(error.retryAfterSeconds)
+  if (error.code === 'too_many_tries') return say('error.too_many_tries', { minutes: minutesOf(error) })
+  if (error.code === 'weak_password' && WEAK.has(error.reason)) return say(`error.weak.${error.reason}`)
+  if (KNOWN_CODES.has(error.code)) return say(`error.${error.code}`)
+  if (error.status === 401) return say('error.signed_out')
+  if (error.status === 403) return say('error.forbidden')
+  if (error.status === 404) return say('error.not_found')
+  if (error.status === 409) return say('error.conflict')
+  if (error.status === 429) return say('error.too_many_tries', { minutes: minutesOf(error) })
+  if (error.status >= 500)
+    return error.requestId ? say('error.server_id', { id: error.requestId }) : say('error.server')
+  return say('error.refused', { code: error.code })
+}
+
+const minutesOf = (error: ApiError) => Math.max(1, Math.ceil((error.retryAfterSeconds || 600) / 60))
+
+export function lockWords(seconds: number): Words {
+  if (seconds <= 0) return say('error.locked_out')
+  if (seconds < 60) return say('error.locked_out_seconds', { n: Math.ceil(seconds) })
+  return say('error.locked_out_minutes', { n: Math.ceil(seconds / 60) })
+}
+
+export const tagId = (tag: Tag): string => (typeof tag === 'string' ? tag : tag.id)
+
+/** Lower-cased substrings: enough for some hundreds of rows. Every word must be found. */
+export function matches(query: string, ...fields: (string | undefined)[]): boolean {
+  const hay = fields.filter(Boolean).join(' ').toLowerCase()
+  return query
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => hay.includes(word))
+}
+
+export type AccountState = 'active' | 'must_change' | 'locked' | 'disabled'
+
+export function accountState(a: Account, now: number): AccountState {
+  if (a.disabled) return 'disabled'
+  if (a.locked_until && Date.parse(a.locked_until) > now) return 'locked'
+  return a.must_change_password ? 'must_change' : 'active'
+}
+
+const REASONS = ['conflict', 'already_rated', 'invalid']
+
+/** Why a record was set aside, as a key of ours; a reason in the system's own words is `invalid`. */
+export function setAsideReason(reason: string): string {
+  return `setaside.reason.${REASONS.includes(reason) ? reason : 'invalid'}`
+}
