@@ -199,10 +199,10 @@ export function arrivals() {
 
 export function callbacks(open = 5) {
   const list = [
-    ['set-3', 1, ['less_queueing', 'clearer_talk'], true, 'calling'],
-    ['ward-11', 2, ['attentive_nursing'], true, 'open'],
-    ['set-3', 2, ['easier_payment', 'less_queueing'], false, 'open'],
-    ['dis-1', 1, ['easier_payment'], true, 'open'],
+    ['set-3', 1, ['less_queueing', 'smoother_communication'], true, 'calling'],
+    ['ward-11', 2, ['thoughtful_nursing'], true, 'open'],
+    ['set-3', 2, ['easier_settlement', 'less_queueing'], false, 'open'],
+    ['dis-1', 1, ['easier_settlement'], true, 'open'],
     ['pha-2', 2, [], false, 'open'],
   ].map(([place, grade, tags, phone, state], i) => ({
     id: `c${i}`,

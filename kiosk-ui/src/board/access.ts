@@ -1,4 +1,6 @@
-import { hello, type Identity } from './identity'
+import type { Language } from '../shared/wire'
+import type { Identity } from '../tablet/identity'
+import { hello } from './device'
 import { type Proof, Refused } from './socket'
 
 /** A signed-in officer's proof: a ticket, good once. Refused when there is no session or no right. */
@@ -12,7 +14,7 @@ export async function ticketProof(): Promise<Proof> {
 }
 
 /** A wall board's proof: its signature over the challenge. */
-export function deviceProof(identity: Identity, language: () => string): () => Promise<Proof> {
+export function deviceProof(identity: Identity, language: () => Language): () => Promise<Proof> {
   const instance = crypto.randomUUID()
   return async () => ({
     kind: 'device',

@@ -76,15 +76,15 @@ export function cleanedDiffers(figure: Figure): boolean {
 /** The ten service goals; a tag that only names one of them is worded here. */
 const serviceGoals: Record<string, Text> = {
   less_queueing: { zh: '看病少排队', en: 'Less queueing' },
-  fewer_trips: { zh: '检查少跑腿', en: 'Fewer trips for tests' },
-  faster_emergency: { zh: '急救更高效', en: 'Faster emergency care' },
-  easier_stay: { zh: '住院更省心', en: 'An easier stay' },
-  proper_care: { zh: '诊疗更规范', en: 'Care by the book' },
-  attentive_nursing: { zh: '护理更周到', en: 'More attentive nursing' },
-  easier_pharmacy: { zh: '配药更方便', en: 'Easier pharmacy' },
-  easier_payment: { zh: '结算更便捷', en: 'Easier payment' },
-  finer_service: { zh: '服务更细致', en: 'More careful service' },
-  clearer_talk: { zh: '沟通更顺畅', en: 'Clearer communication' },
+  less_running: { zh: '检查少跑腿', en: 'Fewer trips' },
+  emergency_care: { zh: '急救更高效', en: 'Faster emergency care' },
+  inpatient_ease: { zh: '住院更省心', en: 'An easier stay' },
+  standard_treatment: { zh: '诊疗更规范', en: 'Treatment by the book' },
+  thoughtful_nursing: { zh: '护理更周到', en: 'Thoughtful nursing' },
+  faster_dispensing: { zh: '配药更方便', en: 'Easier dispensing' },
+  easier_settlement: { zh: '结算更便捷', en: 'Easier payment' },
+  finer_service: { zh: '服务更细致', en: 'Finer service' },
+  smoother_communication: { zh: '沟通更顺畅', en: 'Clearer communication' },
 }
 
 export function tagText(tag: string | Text, language: Language): string {

@@ -127,13 +127,35 @@ describe('Link', () => {
     [4401, 'not_enrolled'],
     [4403, 'revoked'],
     [4409, 'shared_key'],
-  ])('stops for good at %i', async (code, why) => {
-    const { live, last, states, sockets } = set()
-    await live()
+  ])('stops a device for good at %i', async (code, why) => {
+    const { link, last, states, sockets } = set(async () => ({
+      kind: 'device',
+      hello: async () => ({ type: 'hello' }),
+    }))
+    link.start()
+    await vi.advanceTimersByTimeAsync(0)
+    await last().says(challenge)
     last().close(code)
     await vi.advanceTimersByTimeAsync(120_000)
     expect(states.at(-1)).toEqual({ at: 'stopped', why })
     expect(sockets).toHaveLength(1)
+  })
+
+  it.each([4401, 4403])('asks for another ticket when one is refused with %i', async (code) => {
+    let session = true
+    const { live, last, states, sockets } = set(async () => {
+      if (!session) throw new Refused('sign_in')
+      return { kind: 'ticket', ticket: 't' }
+    })
+    await live()
+    last().close(code)
+    await vi.advanceTimersByTimeAsync(500)
+    expect(sockets).toHaveLength(2)
+    session = false
+    last().close(code)
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(states.at(-1)).toEqual({ at: 'stopped', why: 'sign_in' })
+    expect(sockets).toHaveLength(2)
   })
 
   it('stops when there is no session, tries again when the gateway is not there', async () => {

@@ -1,10 +1,8 @@
-import type { Delta, Period, Snapshot } from '../shared/wire'
+import { CLOSE, type Delta, type Period, type Snapshot } from '../shared/wire'
 import { afterClose, type Stop } from './closing'
 
 /** What the board says when challenged: made anew for every connection. */
-export type Proof =
-  | { kind: 'ticket'; ticket: string }
-  | { kind: 'device'; hello: (nonce: string) => Promise<Record<string, unknown>> }
+export type Proof = { kind: 'ticket'; ticket: string } | { kind: 'device'; hello: (nonce: string) => Promise<object> }
 
 /** Thrown by `proof` when trying again cannot help. */
 export class Refused extends Error {
@@ -94,7 +92,7 @@ export class Link {
     } catch (error) {
       if (generation !== this.generation) return
       if (error instanceof Refused) this.options.onState({ at: 'stopped', why: error.stop })
-      else this.comeBack(0)
+      else this.comeBack(CLOSE_NONE)
       return
     }
     if (generation !== this.generation) return
@@ -104,7 +102,7 @@ export class Link {
       if (generation === this.generation) void this.receive(String(event.data), proof, generation)
     }
     socket.onclose = (event) => {
-      if (generation === this.generation) this.comeBack(event.code)
+      if (generation === this.generation) this.comeBack(closeCode(event.code, proof))
     }
     this.listen(ANSWER_MS, () => socket.close(4000))
   }
@@ -159,9 +157,21 @@ export class Link {
     this.watch = setTimeout(silent, ms)
   }
 
-  private send(frame: Record<string, unknown>): void {
+  private send(frame: object): void {
     if (this.socket?.readyState === 1) this.socket.send(JSON.stringify(frame))
   }
+}
+
+/** No connection was made, so none was closed. */
+const CLOSE_NONE = 0
+
+/**
+ * A refused device stops; a refused ticket may only have been late, and asking
+ * for the next one tells whether there is still a session.
+ */
+function closeCode(code: number, proof: Proof): number {
+  const refused = code === CLOSE.notEnrolled || code === CLOSE.revoked
+  return proof.kind === 'ticket' && refused ? CLOSE_NONE : code
 }
 
 function parse(data: string): Record<string, unknown> | null {
