@@ -49,7 +49,7 @@ func (k CellKind) OnBoard() bool {
 // ErrCell is returned for text that is no cell's.
 var ErrCell = errors.New("not a cell")
 
-const maxCellText = 1024 // bytes; longer text is refused before it is split
+const maxCellText = 2048 // bytes; longer text is refused before it is split. See maxName.
 
 // String gives the compact text that names the cell in a Redis hash: its kind
 // and its fields, joined by '|'. ParseCell reads it back.

@@ -59,6 +59,9 @@ func CheckEvent(e *surveys.Event) error {
 	if e.Hour < -1 || e.Hour > 23 {
 		return fmt.Errorf("%s has an hour outside 0 to 23", kindText(e.Kind))
 	}
+	if tooLong(e) {
+		return fmt.Errorf("%s has an identifier that is too long", kindText(e.Kind))
+	}
 	switch e.Kind {
 	case surveys.EventRatingRecorded:
 		if !e.Grade.Valid() {
@@ -72,6 +75,27 @@ func CheckEvent(e *surveys.Event) error {
 		return fmt.Errorf("event is of an unknown kind")
 	}
 	return nil
+}
+
+// maxName bounds every identifier of an event, in bytes. Real ones have at most
+// 40; escaped, those of one cell stay within maxCellText.
+const maxName = 64
+
+func tooLong(e *surveys.Event) bool {
+	for _, name := range [...]string{
+		string(e.Department), string(e.Place), string(e.Staff), string(e.Version), string(e.Item),
+		string(e.Mode), string(e.Series), e.Device,
+	} {
+		if len(name) > maxName {
+			return true
+		}
+	}
+	for _, tag := range e.Tags {
+		if len(tag.Item) > maxName || len(tag.ID) > maxName {
+			return true
+		}
+	}
+	return false
 }
 
 func kindText(k surveys.EventKind) string {

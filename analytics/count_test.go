@@ -71,7 +71,7 @@ func TestCountDecidesWhatAnEventAdds(t *testing.T) {
 func TestCheckEventRefusesWhatCannotBeCounted(t *testing.T) {
 	tests := []struct {
 		name   string
-		break_ func(e *surveys.Event)
+		damage func(e *surveys.Event)
 		want   string
 	}{
 		{"kind", func(e *surveys.Event) { e.Kind = "secret" }, "event is of an unknown kind"},
@@ -79,12 +79,14 @@ func TestCheckEventRefusesWhatCannotBeCounted(t *testing.T) {
 		{"no day", func(e *surveys.Event) { e.Day = 0 }, "rating_recorded names no business day"},
 		{"hour", func(e *surveys.Event) { e.Hour = 24 }, "rating_recorded has an hour outside 0 to 23"},
 		{"grade", func(e *surveys.Event) { e.Grade = 6 }, "rating_recorded has a grade outside 1 to 5"},
+		{"long place", func(e *surveys.Event) { e.Place = surveys.PlaceID(strings.Repeat("p", 65)) }, "rating_recorded has an identifier that is too long"},
+		{"long tag", func(e *surveys.Event) { e.Tags = []surveys.Tag{{ID: strings.Repeat("t", 65)}} }, "rating_recorded has an identifier that is too long"},
 		{"series", func(e *surveys.Event) { e.Series = "" }, "rating_recorded is neither asked nor unasked"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			e := rating()
-			test.break_(&e)
+			test.damage(&e)
 			err := analytics.CheckEvent(&e)
 			if err == nil || err.Error() != test.want {
 				t.Errorf("got %v, want %q", err, test.want)
@@ -125,7 +127,7 @@ func TestParseCellRefuses(t *testing.T) {
 	for _, text := range []string{
 		"", "g", "z|a", "x|d1", "x|d1|2", "x|d1|1|", "x|d1|01", "x|d%7|1", "x|d%41|1", "x|d%7C|1", "x|d 1|1",
 		"o|a|b", "o|a|b|c|d", "h|a|b|c|d|24|1|0", "h|a|b|c|d|-1|1|0", "h|a|b|c|d|+1|1|0", "h|a|b|c|d|1|6|0",
-		"x|" + strings.Repeat("d", 2000) + "|1",
+		"x|" + strings.Repeat("d", 3000) + "|1",
 	} {
 		if c, err := analytics.ParseCell(text); err == nil {
 			t.Errorf("%.40q is read as %+v", text, c)

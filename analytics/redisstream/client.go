@@ -1,7 +1,10 @@
 package redisstream
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -54,3 +57,15 @@ func Open(address string) (redis.UniversalClient, error) {
 }
 
 var errURL = errors.New("parse Redis URL: want redis://host:port/database, rediss:// or unix://")
+
+// LogTo sends what the Redis client itself has to say to a logger, at level
+// debug: what matters of it comes back as errors. The client has one log for
+// the whole process, so call this once, while wiring.
+func LogTo(logger *slog.Logger) { redis.SetLogger(clientLog{logger}) }
+
+type clientLog struct{ logger *slog.Logger }
+
+// Printf implements the client's logging interface.
+func (l clientLog) Printf(ctx context.Context, format string, v ...any) {
+	l.logger.DebugContext(ctx, "Redis client: "+fmt.Sprintf(format, v...))
+}

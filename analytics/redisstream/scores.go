@@ -201,6 +201,12 @@ func (s *Scores) follow(ctx context.Context) error {
 		case payload := <-heard:
 			err = s.hear(ctx, payload)
 		case <-tick.C:
+			// What has arrived already is not missed.
+			for range len(heard) {
+				if err := s.hear(ctx, <-heard); err != nil {
+					return err
+				}
+			}
 			err = s.check(ctx, false)
 		case err = <-failed:
 		case <-ctx.Done():

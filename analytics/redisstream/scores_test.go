@@ -1,0 +1,227 @@
+package redisstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/redis/go-redis/v9"
+
+	"qingfeng/analytics"
+	"qingfeng/surveys"
+)
+
+func organisation() *surveys.Organisation {
+	var places []surveys.Place
+	for _, id := range []surveys.PlaceID{"settlement-0", "settlement-1", "settlement-2", "settlement-3"} {
+		places = append(places, surveys.Place{ID: id, Kind: surveys.PlaceWindow, Department: "finance"})
+	}
+	return surveys.NewOrganisation(surveys.Text{ZH: "医院", EN: "Hospital"}, nil, []surveys.Department{{ID: "finance"}}, places, nil)
+}
+
+func follow(t *testing.T, c redis.UniversalClient, change ...func(o *ScoresOptions)) *Scores {
+	t.Helper()
+	o := ScoresOptions{Organisation: organisation(), Zone: time.UTC, Now: now, Check: 20 * time.Millisecond, Patience: 60 * time.Millisecond}
+	for _, f := range change {
+		f(&o)
+	}
+	s := NewScores(c, o)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	var once sync.Once
+	t.Cleanup(func() {
+		once.Do(cancel)
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("scores end with %v", err)
+		}
+	})
+	return s
+}
+
+var todayOnly = analytics.BoardOptions{From: today, To: today, Today: today, Audience: analytics.AudienceOffice}
+
+// shows waits until a board equals the one of the wanted counts.
+func shows(t *testing.T, s *Scores, offset int64, want *analytics.Counts) {
+	t.Helper()
+	waitFor(t, "the copy has caught up", func() bool { return s.Position().Offset == offset && !s.Position().Behind })
+	got, _ := s.Board(todayOnly)
+	if d := cmp.Diff(analytics.BuildBoard(organisation(), want, todayOnly), got); d != "" {
+		t.Errorf("board (-want +got):\n%s", d)
+	}
+}
+
+func TestScoresFollowWhatIsApplied(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		c := s.client(t)
+		// A slow machine must not take a message under way for a missed one.
+		scores := follow(t, c, func(o *ScoresOptions) { o.Check = 500 * time.Millisecond })
+		if p := scores.Position(); !p.Behind || !p.AsOf.IsZero() {
+			t.Errorf("before anything is loaded: %+v", p)
+		}
+		epoch := begin(t, c, node, analytics.NewCounts(), 0)
+		waitFor(t, "the empty counts are loaded", func() bool { return !scores.Position().Behind })
+		changed := make(chan struct{}, 1)
+		scores.Notify(changed)
+		loaded := scores.Position().Epoch
+		publish(t, c, eventsOf(1, 100))
+		if err := countThrough(t, worker(c, epoch), 100); err != nil {
+			t.Fatal(err)
+		}
+		<-changed
+		shows(t, scores, 100, wantCounts(1, 100))
+		if p := scores.Position(); p.Epoch != loaded || !p.AsOf.Equal(noon) {
+			t.Errorf("position %+v, want epoch %s as of %s: nothing was to be loaded anew", p, loaded, noon)
+		}
+	})
+}
+
+func TestScoresMergeNodesBySum(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		c := s.client(t)
+		begin(t, c, "a", wantCounts(1, 70), 70)
+		begin(t, c, "b", wantCounts(1, 30), 30)
+		scores := follow(t, c)
+		want := wantCounts(1, 70)
+		want.Merge(wantCounts(1, 30))
+		shows(t, scores, 100, want)
+		// One node is made anew; the other's part stays.
+		begin(t, c, "b", wantCounts(1, 50), 50)
+		want = wantCounts(1, 70)
+		want.Merge(wantCounts(1, 50))
+		shows(t, scores, 120, want)
+		// A third one comes.
+		begin(t, c, "c", wantCounts(1, 10), 10)
+		want.Merge(wantCounts(1, 10))
+		shows(t, scores, 130, want)
+	})
+}
+
+func TestScoresNoticeAMissedMessage(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		ctx, c, k := context.Background(), s.client(t), keysOf(node)
+		begin(t, c, node, wantCounts(1, 30), 30)
+		scores := follow(t, c)
+		shows(t, scores, 30, wantCounts(1, 30))
+		// Counted without a word: 31 to 50.
+		for day, cells := range map[surveys.Day]*analytics.Counts{today: wantCounts(31, 50)} {
+			for cell, n := range cells.Cells(day) {
+				name := hashName(day, cell, today)
+				c.SAdd(ctx, k.days, name)
+				c.HIncrBy(ctx, k.hash(name), cell.String(), n)
+			}
+		}
+		c.HSet(ctx, k.state, stateWatermark, 50)
+		shows(t, scores, 50, wantCounts(1, 50))
+		// And what nobody of ours said is passed over.
+		for _, nonsense := range []string{"", "{", `{"node":""}`} {
+			if err := c.Publish(ctx, k.channel, nonsense).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shows(t, scores, 50, wantCounts(1, 50))
+	})
+}
+
+func TestScoresServeTheLastCountsWithoutRedis(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		c := s.client(t)
+		begin(t, c, node, wantCounts(1, 60), 60)
+		scores := follow(t, c)
+		shows(t, scores, 60, wantCounts(1, 60))
+		before, _ := scores.Board(todayOnly)
+		changed := make(chan struct{}, 1)
+		scores.Notify(changed)
+		s.kill()
+		waitFor(t, "the copy says behind", func() bool { return scores.Position().Behind })
+		<-changed
+		after, position := scores.Board(todayOnly)
+		if d := cmp.Diff(before, after); d != "" {
+			t.Errorf("board without Redis (-before +after):\n%s", d)
+		}
+		if !position.AsOf.Equal(noon) {
+			t.Errorf("as of %s, want %s", position.AsOf, noon)
+		}
+		s.start()
+		begin(t, c, node, wantCounts(1, 80), 80)
+		shows(t, scores, 80, wantCounts(1, 80))
+	})
+}
+
+func TestScoresAreBehindWhileTheRelayLags(t *testing.T) {
+	c := startMini(t).client(t)
+	begin(t, c, node, wantCounts(1, 10), 10)
+	var mu sync.Mutex
+	lagging := false
+	set := func(v bool) { mu.Lock(); lagging = v; mu.Unlock() }
+	scores := follow(t, c, func(o *ScoresOptions) {
+		o.Lagging = func() bool { mu.Lock(); defer mu.Unlock(); return lagging }
+	})
+	shows(t, scores, 10, wantCounts(1, 10))
+	set(true)
+	waitFor(t, "the copy says behind", func() bool { return scores.Position().Behind })
+	set(false)
+	waitFor(t, "the copy no longer says behind", func() bool { return !scores.Position().Behind })
+}
+
+func TestArrivalsAreTheNewestRatingsAndSurviveARestart(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		c := s.client(t)
+		epoch := begin(t, c, node, analytics.NewCounts(), 0)
+		scores := follow(t, c)
+		shows(t, scores, 0, analytics.NewCounts())
+		for last := int64(10); last <= 40; last += 10 {
+			publish(t, c, eventsOf(last-9, last))
+			if err := countThrough(t, worker(c, epoch), last); err != nil {
+				t.Fatal(err)
+			}
+		}
+		shows(t, scores, 40, wantCounts(1, 40))
+		var want []analytics.Arrival
+		for n := int64(40); len(want) < 12; n-- {
+			if e := eventAt(n).Event; e.Kind == surveys.EventRatingRecorded {
+				want = append(want, analytics.Arrival{At: e.Time().UTC(), Department: e.Department, Place: e.Place, Grade: e.Grade, Series: e.Series})
+			}
+		}
+		if d := cmp.Diff(want, scores.Arrivals()); d != "" {
+			t.Errorf("arrivals (-want +got):\n%s", d)
+		}
+		fresh := follow(t, c)
+		shows(t, fresh, 40, wantCounts(1, 40))
+		if d := cmp.Diff(want, fresh.Arrivals()); d != "" {
+			t.Errorf("arrivals after a restart (-want +got):\n%s", d)
+		}
+	})
+}
+
+func TestChannelCarriesOnlyWhatBoardsShow(t *testing.T) {
+	b := newBatch()
+	for n := int64(1); n <= 60; n++ {
+		e := eventAt(n)
+		b.add(&entry{id: entryID(n), sequence: n}, &e.Event, today)
+	}
+	text, err := b.message(node, "e", noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m applied
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	cells := 0
+	for _, day := range m.Days {
+		for name := range day {
+			cells++
+			if c, err := analytics.ParseCell(name); err != nil || !c.Kind.OnBoard() || c.Staff != "" {
+				t.Errorf("the message holds %q", name)
+			}
+		}
+	}
+	if cells == 0 || len(m.Arrivals) != recentArrivals {
+		t.Errorf("the message holds %d cells and %d arrivals", cells, len(m.Arrivals))
+	}
+}
