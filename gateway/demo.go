@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"qingfeng/gateway/internal/config"
 	"qingfeng/gateway/internal/tabletclient"
 	"qingfeng/surveys"
 )
@@ -51,8 +50,9 @@ func (c demoCommand) Run(ctx context.Context, line *commands, w world) error {
 	defer stop()
 	var demo sync.WaitGroup
 	err = serve(running, cfg, w, func(url string, s *system) error {
+		desk := newDeskClient(url)
 		demo.Go(func() {
-			if err := c.play(running, url, s.oneTimePassword, cfg, w); err != nil && !errors.Is(err, context.Canceled) {
+			if err := c.play(running, desk, s, w); err != nil && !errors.Is(err, context.Canceled) {
 				fmt.Fprintln(w.stderr, "gateway: demo:", err)
 				stop()
 			}
@@ -64,11 +64,15 @@ func (c demoCommand) Run(ctx context.Context, line *commands, w world) error {
 	return err
 }
 
-// play signs in, enrols the tablets and keeps patients coming until ctx ends.
-func (c demoCommand) play(ctx context.Context, url, oneTimePassword string, cfg *config.Config, w world) error {
-	desk := newDeskClient(url)
-	password, err := desk.signInFirst(ctx, oneTimePassword)
+// play signs in, announces the demo, enrols the tablets and keeps patients
+// coming until ctx ends.
+func (c demoCommand) play(ctx context.Context, desk *deskClient, s *system, w world) error {
+	password, err := desk.signInFirst(ctx, s.oneTimePassword)
 	if err != nil {
+		return err
+	}
+	cfg := s.cfg
+	if err := announce(w, cfg, desk.url, password, "演示数据，退出即弃 · demo data, thrown away at the end"); err != nil {
 		return err
 	}
 	token, err := desk.createToken(ctx, "demo")
@@ -76,7 +80,7 @@ func (c demoCommand) play(ctx context.Context, url, oneTimePassword string, cfg 
 		return err
 	}
 	windows := windowsOf(cfg.Organisation(), c.Tablets)
-	fmt.Fprintf(w.stdout, "\n  demo: admin  %s  (the desk's lasting password of this demo) · seed %d · %d tablets\n", password, c.Seed, len(windows))
+	fmt.Fprintf(w.stdout, "  %d tablets · seed %d\n", len(windows), c.Seed)
 	var running sync.WaitGroup
 	defer running.Wait()
 	for i, window := range windows {
@@ -90,7 +94,7 @@ func (c demoCommand) play(ctx context.Context, url, oneTimePassword string, cfg 
 			staff: staffOf(cfg.Organisation(), window.Department), manner: mannerOf(random),
 			questionnaire: cfg.QuestionnaireOf()[surveys.DeviceWindowTablet], prompts: make(chan *tabletclient.Prompt, 1),
 		}
-		running.Go(func() { counter.run(ctx, tabletclient.Server{URL: url}, identity) })
+		running.Go(func() { counter.run(ctx, tabletclient.Server{URL: desk.url}, identity) })
 	}
 	return nil
 }
@@ -261,7 +265,7 @@ func rest(ctx context.Context, d time.Duration) bool {
 
 // lastingPassword is drawn anew for each demo.
 func lastingPassword() string {
-	words := strings.Fields("清风 明月 小桥 流水 竹影 荷香 晨露 远山")
+	words := strings.Fields("breeze bamboo lotus river bridge morning pine lantern")
 	rand.Shuffle(len(words), func(i, j int) { words[i], words[j] = words[j], words[i] })
 	return fmt.Sprintf("%s-%d", strings.Join(words[:4], "-"), 1000+rand.IntN(9000))
 }

@@ -42,12 +42,12 @@ func (serveCommand) Run(ctx context.Context, line *commands, w world) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, cfg, w, func(string, *system) error { return nil })
+	return serve(ctx, cfg, w, func(url string, s *system) error { return announce(w, cfg, url, s.oneTimePassword, s.trial) })
 }
 
-// serve opens everything, announces it, calls ready with the address to open,
-// and serves until ctx ends or the server fails. ready may start more work of
-// its own and returns at once.
+// serve opens everything, calls ready with the address to open, and serves
+// until ctx ends or the server fails. ready announces the gateway, may start
+// more work of its own, and returns at once.
 func serve(ctx context.Context, cfg *config.Config, w world, ready func(url string, s *system) error) error {
 	if w.getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
@@ -77,11 +77,7 @@ func serve(ctx context.Context, cfg *config.Config, w world, ready func(url stri
 		}
 		failed <- server.Serve(listener)
 	}()
-	err = announce(w, cfg, url, system)
-	if err == nil {
-		err = ready(url, system)
-	}
-	if err == nil {
+	if err = ready(url, system); err == nil {
 		select {
 		case <-ctx.Done():
 			system.log.Info("stopping")
@@ -121,8 +117,9 @@ func publicURL(cfg *config.Config, addr net.Addr) string {
 	return "http://" + addr.String()
 }
 
-// announce prints what to open, and the one-time password at the first start.
-func announce(w world, cfg *config.Config, url string, s *system) error {
+// announce prints what to open, how to sign in the first time ("" when that is
+// past), and what of this set-up is for trial alone ("" for nothing).
+func announce(w world, cfg *config.Config, url, password, trial string) error {
 	org := cfg.Organisation()
 	fmt.Fprintf(w.stdout, "\n  清风 Qingfeng · %s %s\n\n", org.Name.ZH, org.Name.EN)
 	for _, page := range []struct{ path, zh, en string }{
@@ -133,11 +130,11 @@ func announce(w world, cfg *config.Config, url string, s *system) error {
 	} {
 		fmt.Fprintf(w.stdout, "  %s%-10s %s · %s\n", url, page.path, page.zh, page.en)
 	}
-	if s.oneTimePassword != "" {
-		fmt.Fprintf(w.stdout, "\n  首次登录 · first sign-in (shown once):  admin  %s\n", s.oneTimePassword)
+	if password != "" {
+		fmt.Fprintf(w.stdout, "\n  登录 · sign in (shown once):  admin  %s\n", password)
 	}
-	if s.trial != "" {
-		fmt.Fprintf(w.stdout, "\n  %s\n", s.trial)
+	if trial != "" {
+		fmt.Fprintf(w.stdout, "\n  %s\n", trial)
 	}
 	_, err := fmt.Fprintf(w.stdout, "\n  ready · Ctrl-C stops\n")
 	return err
