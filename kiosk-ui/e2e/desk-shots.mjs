@@ -49,7 +49,7 @@ async function draw(
       name,
       v.impact,
       v.id,
-      v.nodes.slice(0, 3).map((n) => n.target + ' ' + (n.any[0]?.message ?? '')),
+      v.nodes.slice(0, 3).map((n) => `${n.target} ${n.any[0]?.message ?? ''}`),
     )
   if (wide > 0) console.log(name, 'is', wide, 'px too wide')
   for (const line of said.filter((l) => !l.includes('Failed to load resource'))) console.log(name, line)

@@ -333,7 +333,7 @@ function session(path, method, got, scenario, state) {
   return ok(who)
 }
 
-function operator(url, method, got, state) {
+function operator(method, got, state) {
   if (state.prompt && Date.parse(state.prompt.expires_at) < Date.now()) state.prompt = null
   if (method === 'POST') {
     const duplicate = state.prompt?.transaction === got.transaction
@@ -379,7 +379,7 @@ export function answers(method, url, got, scenario, state) {
     return ok({ name: { zh: '清风医院', en: 'Qingfeng Hospital' }, departments, places, staff_count: 1400 })
   }
   if (scenario === 'error') return fail(500, 'internal', { request_id: '7f3a-91c2' })
-  if (path.startsWith('/operator/')) return operator(url, method, got, state)
+  if (path.startsWith('/operator/')) return operator(method, got, state)
   const none = scenario === 'empty'
   const list = (name, items) => ok({ [name]: none ? [] : items })
   const at = `${method} ${path.replace(/\/(\d+|019[0-9a-f-]+)(?=\/|$)/, '/:id')}`

@@ -108,10 +108,16 @@ export function createAsking(o: AskingOptions) {
   }
 
   function failed(mine: Current, error: unknown): void {
-    if (!worthRetrying(error)) return set({ step: 'refused', error })
+    if (!worthRetrying(error)) {
+      set({ step: 'refused', error })
+      return
+    }
     const wait = Math.max(RETRY_MS[Math.min(mine.tries, RETRY_MS.length - 1)] ?? 0, retryAfter(error))
     mine.tries++
-    if (o.now() + wait - mine.pressedAt > GIVE_UP_MS) return set({ step: 'lost', error })
+    if (o.now() + wait - mine.pressedAt > GIVE_UP_MS) {
+      set({ step: 'lost', error })
+      return
+    }
     set({ step: 'retrying', error })
     o.later(() => {
       if (mine === current && asking.step === 'retrying') void send(mine)
