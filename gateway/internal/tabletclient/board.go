@@ -318,3 +318,11 @@ func (s *BoardState) replace(unit analytics.Unit) {
 	}
 	s.Departments = append(s.Departments, unit)
 }
+
+// Forget makes the board believe that it stands elsewhere than it does, as if a
+// delta had been lost: the next one does not follow.
+func (b *Board) Forget() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.state.Offset--
+}
