@@ -34,7 +34,8 @@ type Options struct {
 	OnPrompt      func(p *Prompt) // also the one in the welcome
 	OnWithdrawn   func(id surveys.FactID, reason string)
 	OnAck         func(a Ack)
-	OnSelfTestDue func() // also by the welcome
+	OnRetry       func(id surveys.FactID, reason string) // the server could not take it; it stays queued
+	OnSelfTestDue func()                                 // also by the welcome
 }
 
 // Ack is the end of the device's responsibility for a fact.
@@ -279,6 +280,9 @@ func (t *Tablet) handle(f *serverFrame) {
 	case "ack":
 		t.acked(Ack{f.ID, f.Outcome})
 	case "retry":
+		if t.opt.OnRetry != nil {
+			t.opt.OnRetry(f.ID, f.Reason)
+		}
 		t.retry(f.ID, time.Duration(f.AfterSeconds)*time.Second)
 	case "prompt":
 		if t.opt.OnPrompt != nil && f.Prompt != nil {
