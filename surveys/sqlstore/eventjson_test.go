@@ -1,0 +1,49 @@
+package sqlstore_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"qingfeng/surveys"
+	"qingfeng/surveys/sqlstore"
+)
+
+// The hand-written encoder must write what encoding/json reads back as the
+// same event, and for the plain names of a hospital the same bytes.
+func TestEventJSON(t *testing.T) {
+	full := surveys.Event{
+		Kind: surveys.EventRatingDetailed, At: 1795233600123, Day: 20261121, Hour: 23, Department: "finance", Place: "settlement-1",
+		Staff: "0123456789abcdef", Version: "fedcba9876543210", Item: "satisfaction", Mode: surveys.ModeWindow, Series: surveys.SeriesAsked,
+		Grade: 5, Flagged: true, Tags: []surveys.Tag{{Item: "praise", ID: "careful"}, {Item: "praise", ID: "quick"}}, Device: "d", KeyWorked: true,
+	}
+	for name, e := range map[string]surveys.Event{"full": full, "empty": {}, "hour of a rollup": {Kind: surveys.EventPromptOffered, Day: 20260101, Hour: -1}} {
+		t.Run(name, func(t *testing.T) {
+			want, err := json.Marshal(&e)
+			must(t, err)
+			if diff := cmp.Diff(string(want), string(sqlstore.AppendEvent(&e))); diff != "" {
+				t.Errorf("JSON (-encoding/json +ours):\n%s", diff)
+			}
+		})
+	}
+}
+
+func FuzzEventJSON(f *testing.F) {
+	f.Add("finance", "settlement-1", "a\"b\\c\n\x00", "心内科", int64(1), 5)
+	f.Add("", "\u2028", "<&>", "\x7f", int64(-1), -3)
+	f.Fuzz(func(t *testing.T, department, place, staff, tag string, at int64, grade int) {
+		e := surveys.Event{Kind: surveys.EventRatingRecorded, At: at, Department: surveys.DepartmentID(department), Place: surveys.PlaceID(place),
+			Staff: surveys.StaffRef(staff), Grade: surveys.Grade(grade), Tags: []surveys.Tag{{Item: "i", ID: tag}}}
+		theirs, err := json.Marshal(&e)
+		must(t, err)
+		var want, got surveys.Event
+		must(t, json.Unmarshal(theirs, &want))
+		if err := json.Unmarshal(sqlstore.AppendEvent(&e), &got); err != nil {
+			t.Fatalf("%v in %q", err, sqlstore.AppendEvent(&e))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("read back (-encoding/json +ours):\n%s", diff)
+		}
+	})
+}
