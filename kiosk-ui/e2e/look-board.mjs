@@ -15,16 +15,18 @@ const shots = {
   'wall-behind': { ...wall, state: 'behind', theme: 'night' },
   'wall-disconnected': { ...wall, state: 'disconnected' },
   'wall-suppressed': { ...wall, state: 'suppressed' },
+  'wall-withheld': { ...wall, state: 'suppressed', keys: ['ArrowLeft', 'ArrowLeft'] },
   'desk-busy': { ...desk },
   'desk-open': { ...desk, click: '.expander' },
   'desk-en': { ...desk, language: 'en', theme: 'night' },
   'small-busy': { width: 1280, height: 800, query: '' },
   'small-en': { width: 1280, height: 800, query: '', language: 'en' },
-  'phone-busy': { width: 390, height: 844, query: '', full: true },
-  'phone-en': { width: 390, height: 844, query: '', language: 'en', full: true, theme: 'night' },
+  'phone-busy': { width: 390, height: 844, query: '' },
+  'phone-list': { width: 390, height: 844, query: '', scroll: '.list', click: '.expander' },
+  'phone-en': { width: 390, height: 844, query: '', language: 'en', theme: 'night', scroll: '.list' },
   'gate-choice': { ...desk, state: 'signed_out' },
   'gate-pairing': { ...wall, state: 'pairing', click: '.way' },
-  'gate-revoked': { ...wall, state: 'revoked', theme: 'night' },
+  'gate-revoked': { ...wall, state: 'revoked_device', click: '.way', theme: 'night' },
 }
 
 const [folder, ...wanted] = process.argv.slice(2)
@@ -41,10 +43,11 @@ try {
     await page.goto(board.url + shot.query)
     await page.waitForSelector(shot.state === 'disconnected' ? '.banner' : '.row-department, .gate h1')
     if (shot.click) await page.click(shot.click)
+    if (shot.scroll) await page.evaluate((to) => document.querySelector(to).scrollIntoView(), shot.scroll)
     for (const key of shot.keys ?? []) await page.keyboard.press(key)
     await page.evaluate(() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {}))))
     await page.waitForTimeout(900)
-    await page.screenshot({ path: join(folder, `${name}.png`), fullPage: shot.full ?? false })
+    await page.screenshot({ path: join(folder, `${name}.png`) })
     await page.context().close()
   }
 } finally {

@@ -250,7 +250,7 @@ export function snapshot(state, period) {
 
 /**
  * Answers the page's board socket and ticket as a gateway would. `state` is one of
- * busy, empty, suppressed, behind, disconnected, signed_out, revoked, pairing.
+ * busy, empty, suppressed, behind, disconnected, signed_out, revoked_device, pairing.
  * Returns what the page did and a way to send frames.
  */
 export async function serveBoard(page, state = 'busy') {
@@ -258,9 +258,11 @@ export async function serveBoard(page, state = 'busy') {
   await page.route('**/api/v1/enrolments', (route) =>
     route.fulfill({ status: 201, json: { enrolment_id: 'e', secret: 's', code: 'K7PM3XQ2', expires_at: at(-10) } }),
   )
-  await page.route('**/api/v1/enrolments/*', (route) => route.fulfill({ json: { state: 'waiting' } }))
+  await page.route('**/api/v1/enrolments/*', (route) =>
+    route.fulfill({ json: state === 'revoked_device' ? { state: 'approved', device_id: 'd1' } : { state: 'waiting' } }),
+  )
   await page.route('**/api/v1/board/ticket', (route) =>
-    ['signed_out', 'pairing'].includes(state)
+    ['signed_out', 'pairing', 'revoked_device'].includes(state)
       ? route.fulfill({ status: 401, json: { code: 'not_signed_in', message: 'sign in first' } })
       : route.fulfill({ json: { ticket: 't', expires_at: at(-0.5) } }),
   )
@@ -274,7 +276,7 @@ export async function serveBoard(page, state = 'busy') {
     }
     socket.onMessage((data) => {
       const frame = JSON.parse(data)
-      if (frame.type === 'ticket' && state === 'revoked') socket.close({ code: 4403 })
+      if (frame.type === 'hello') socket.close({ code: 4403 })
       if (frame.type !== 'subscribe') return
       seen.subscribed.push(frame)
       socket.send(JSON.stringify(snapshot(state, frame.period)))

@@ -1,0 +1,149 @@
+// The board in a real browser against a gateway of its own making: its states,
+// its deltas, and what a screen reader and a strict content security policy say.
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import AxeBuilder from '@axe-core/playwright'
+import { boardPage, openBoard } from './board-pages.mjs'
+import { serveBoard, snapshot } from './mock-board.mjs'
+
+const wall = { width: 1920, height: 1080 }
+const desk = { width: 1440, height: 900 }
+let board
+
+before(async () => {
+  board = await openBoard()
+})
+after(async () => {
+  await board?.close()
+})
+
+/** Opens the board in a state; `complaints` collects errors and policy violations. */
+async function open(t, { size = desk, state = 'busy', query = '', ...choices } = {}) {
+  const page = await boardPage(board.browser, { ...size, ...choices })
+  t.after(() => page.context().close())
+  const complaints = []
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !message.text().includes('401')) complaints.push(message.text())
+  })
+  const gateway = await serveBoard(page, state)
+  await page.goto(board.url + query)
+  await page.waitForSelector('.row-department, .gate h1')
+  return { page, gateway, complaints }
+}
+
+describe('what a screen reader meets', () => {
+  const cases = [
+    { name: 'wall, Chinese, light', size: wall, query: '?wall' },
+    { name: 'wall, English, night', size: wall, query: '?wall', language: 'en', theme: 'night' },
+    { name: 'laptop, Chinese, night', theme: 'night' },
+    { name: 'laptop, English, light', language: 'en' },
+    { name: 'phone', size: { width: 390, height: 844 } },
+    { name: 'first day', state: 'empty' },
+    { name: 'much withheld', size: wall, query: '?wall', state: 'suppressed' },
+    { name: 'behind', state: 'behind' },
+    { name: 'signed out', state: 'signed_out' },
+    { name: 'revoked, night', state: 'revoked_device', theme: 'night' },
+  ]
+  for (const { name, ...options } of cases) {
+    it(name, async (t) => {
+      const { page, complaints } = await open(t, options)
+      if (options.state === 'revoked_device') {
+        await page.click('.way')
+        await page.waitForFunction(() => document.querySelector('h1')?.textContent?.includes('停用'))
+      }
+      for (const expander of (await page.locator('.expander').all()).slice(0, 3)) await expander.click()
+      const { violations } = await new AxeBuilder({ page }).analyze()
+      const grave = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')
+      assert.deepEqual(
+        grave.map((v) => [v.id, v.nodes.slice(0, 3).map((n) => `${n.html} ${n.failureSummary}`)]),
+        [],
+      )
+      assert.deepEqual(complaints, [])
+    })
+  }
+})
+
+describe('the live board', () => {
+  it('applies a delta in place and asks for a snapshot after a gap', async (t) => {
+    const { page, gateway } = await open(t)
+    const { hospital } = snapshot('busy', 'today')
+    const delta = { type: 'delta', epoch: 'e1', as_of: new Date().toISOString(), behind: false }
+    hospital.figure.score = 90.4
+    gateway.send({ ...delta, previous: 100, offset: 101, hospital })
+    await page.waitForFunction(() => document.querySelector('.hero-number')?.textContent?.includes('90.4'))
+    assert.equal(gateway.subscribed.length, 1)
+    gateway.send({ ...delta, previous: 150, offset: 151 })
+    await page.waitForFunction(() => document.querySelector('.hero-number')?.textContent?.includes('89.7'))
+    assert.equal(gateway.subscribed.length, 2)
+  })
+
+  it('comes back by itself and says until then how old its figures are', async (t) => {
+    const { page, gateway } = await open(t)
+    await page.context().setOffline(false)
+    gateway.close(1001)
+    await page.waitForSelector('.banner-lost')
+    await page.waitForFunction(() => !document.querySelector('.banner-lost'))
+    assert.ok(gateway.sockets >= 2)
+  })
+
+  it('changes the period by key, finds by name, sorts by column', async (t) => {
+    const { page, gateway } = await open(t)
+    await page.keyboard.press('2')
+    await page.waitForFunction(() =>
+      document.querySelector('.periods [aria-pressed=true]')?.textContent?.includes('近7天'),
+    )
+    assert.deepEqual(
+      gateway.subscribed.map((s) => s.period),
+      ['today', '7d'],
+    )
+    await page.keyboard.press('/')
+    await page.keyboard.type('挂号')
+    await page.waitForFunction(() => document.querySelectorAll('.row-department').length === 1)
+    assert.match(await page.locator('.row-place').first().innerText(), /挂号窗口/)
+    await page.fill('input[type=search]', '')
+    await page.click('.cell-dissatisfied .sorter')
+    assert.match(await page.locator('.row-department').first().innerText(), /急诊科/)
+    assert.equal(await page.locator('.row-head .cell-dissatisfied').getAttribute('aria-sort'), 'descending')
+  })
+
+  it('shows no score where a figure is withheld, and says why in words', async (t) => {
+    const { page } = await open(t, { state: 'suppressed' })
+    const row = (name) => page.locator('.row-department', { hasText: name })
+    assert.match(await row('门诊部').innerText(), /已隐去/)
+    assert.match(await row('皮肤科').innerText(), /暂无评价|样本不足/)
+    assert.equal(await row('门诊部').locator('.cell-score b').innerText(), '–')
+    assert.equal(await row('门诊部').locator('.dot').count(), 0)
+  })
+
+  it('never scrolls sideways, at any width, in either language', async (t) => {
+    for (const language of ['zh', 'en']) {
+      const { page } = await open(t, { language })
+      for (const width of [360, 390, 768, 1024, 1280, 1440, 1920]) {
+        await page.setViewportSize({ width, height: 800 })
+        const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
+        assert.ok(over <= 0, `${language} at ${width}: ${over} px too wide`)
+      }
+    }
+  })
+
+  it('fits the wall without scrolling and turns its pages', async (t) => {
+    const { page } = await open(t, { size: wall, query: '?wall' })
+    const sizes = await page.evaluate(() => {
+      const body = document.querySelector('.list-body')
+      const rail = document.querySelector('.board-rail')
+      return [
+        document.documentElement.scrollHeight - innerHeight,
+        body.scrollHeight - body.clientHeight,
+        rail.scrollHeight - rail.clientHeight,
+      ]
+    })
+    assert.ok(
+      sizes.every((over) => over <= 1),
+      `something is cut off: ${sizes}`,
+    )
+    const first = await page.locator('.row-department .name').first().innerText()
+    await page.keyboard.press('PageDown')
+    await page.waitForFunction((name) => document.querySelector('.row-department .name')?.textContent !== name, first)
+  })
+})
