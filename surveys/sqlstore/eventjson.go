@@ -1,7 +1,9 @@
 package sqlstore
 
 import (
+	"encoding/json"
 	"strconv"
+	"strings"
 
 	"qingfeng/surveys"
 )
@@ -78,4 +80,103 @@ func appendText(b []byte, s string) []byte {
 		}
 	}
 	return append(b, '"')
+}
+
+// parseEvent reads what appendEvent wrote, in its order of fields and without
+// escapes, an order of magnitude faster than encoding/json, which reads
+// everything else. The event's words share text's memory.
+func parseEvent(text string, e *surveys.Event) error {
+	*e = surveys.Event{}
+	if r := (eventReader{rest: text, ok: true}); r.read(e) {
+		return nil
+	}
+	*e = surveys.Event{}
+	return json.Unmarshal([]byte(text), e)
+}
+
+type eventReader struct {
+	rest string
+	ok   bool
+}
+
+func (r *eventReader) read(e *surveys.Event) bool {
+	e.Kind = surveys.EventKind(r.must(`{"kind":"`))
+	e.At = r.number(`,"at":`)
+	day := r.number(`,"day":`)
+	e.Day = surveys.Day(day)
+	r.ok = r.ok && int64(e.Day) == day
+	e.Hour = int(r.number(`,"hour":`))
+	e.Department = surveys.DepartmentID(r.text(`,"department":"`))
+	e.Place = surveys.PlaceID(r.text(`,"place":"`))
+	e.Staff = surveys.StaffRef(r.text(`,"staff":"`))
+	e.Version = surveys.VersionID(r.text(`,"version":"`))
+	e.Item = surveys.ItemID(r.text(`,"item":"`))
+	e.Mode = surveys.Mode(r.text(`,"mode":"`))
+	e.Series = surveys.Series(r.text(`,"series":"`))
+	if strings.HasPrefix(r.rest, `,"grade":`) {
+		e.Grade = surveys.Grade(r.number(`,"grade":`))
+	}
+	e.Flagged = r.skip(`,"flagged":true`)
+	if r.skip(`,"tags":[`) {
+		for {
+			item := r.must(`{"item":"`)
+			e.Tags = append(e.Tags, surveys.Tag{Item: surveys.ItemID(item), ID: r.must(`,"id":"`)})
+			r.ok = r.ok && r.skip("}")
+			if !r.ok || !r.skip(",") {
+				break
+			}
+		}
+		r.ok = r.ok && r.skip("]")
+	}
+	e.Device = r.text(`,"device":"`)
+	e.KeyWorked = r.skip(`,"key_worked":true`)
+	return r.ok && r.rest == "}"
+}
+
+func (r *eventReader) skip(prefix string) bool {
+	rest, found := strings.CutPrefix(r.rest, prefix)
+	r.rest = rest
+	return found
+}
+
+// text reads an optional word; its name ends with the opening quote.
+func (r *eventReader) text(name string) string {
+	if !r.skip(name) {
+		return ""
+	}
+	end := strings.IndexByte(r.rest, '"')
+	if end < 0 {
+		r.ok = false
+		return ""
+	}
+	word := r.rest[:end]
+	r.rest = r.rest[end+1:]
+	for i := range len(word) {
+		if c := word[i]; c == '\\' || c < ' ' || c > '~' {
+			r.ok = false // escapes and what may not be UTF-8
+		}
+	}
+	return word
+}
+
+func (r *eventReader) must(name string) string {
+	r.ok = r.ok && strings.HasPrefix(r.rest, name)
+	return r.text(name)
+}
+
+func (r *eventReader) number(name string) int64 {
+	if !r.skip(name) {
+		r.ok = false
+		return 0
+	}
+	end := strings.IndexAny(r.rest, ",}")
+	if end < 0 {
+		r.ok = false
+		return 0
+	}
+	digits := r.rest[:end]
+	n, err := strconv.ParseInt(digits, 10, 64)
+	r.ok = r.ok && err == nil && strconv.FormatInt(n, 10) == digits // JSON knows no "+1" or "01"
+	r.rest = r.rest[end:]
+	return n
 }

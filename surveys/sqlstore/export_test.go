@@ -65,3 +65,12 @@ func (s *Store) HoldWriter() (release func()) {
 	s.writer.gate.Lock()
 	return s.writer.gate.Unlock
 }
+
+// ParseEvent is the hand-written decoder.
+func ParseEvent(text string, e *surveys.Event) error { return parseEvent(text, e) }
+
+// PlainEvent reports whether the decoder reads text without encoding/json.
+func PlainEvent(text string) bool {
+	var e surveys.Event
+	return (&eventReader{rest: text, ok: true}).read(&e)
+}

@@ -2,8 +2,7 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
+	"database/sql/driver"
 	"fmt"
 
 	"qingfeng/surveys"
@@ -13,24 +12,22 @@ import (
 // order. An answer that does not begin with after+1 means that the events
 // between have been pruned: the reader must start from Fold.
 func (s *Store) EventsAfter(ctx context.Context, after int64, limit int) ([]surveys.SequencedEvent, error) {
-	rows, err := s.reading.QueryContext(ctx, "SELECT sequence, event FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?", after, limit)
+	conn, err := s.reading.Conn(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
-	defer rows.Close()
+	defer conn.Close()
 	events := make([]surveys.SequencedEvent, 0, min(limit, 1024))
-	var text sql.RawBytes
-	for rows.Next() {
-		var e surveys.SequencedEvent
-		if err := rows.Scan(&e.Sequence, &text); err != nil {
-			return nil, fmt.Errorf("read events: %w", err)
-		}
-		if err := json.Unmarshal(text, &e.Event); err != nil {
-			return nil, fmt.Errorf("read event %d: %w", e.Sequence, err)
+	query := "SELECT sequence, event FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?"
+	err = scan(ctx, conn, 2, query, []driver.Value{after, int64(limit)}, func(v []driver.Value) error {
+		e := surveys.SequencedEvent{Sequence: v[0].(int64)}
+		if err := parseEvent(textOf(v[1]), &e.Event); err != nil {
+			return fmt.Errorf("event %d: %w", e.Sequence, err)
 		}
 		events = append(events, e)
-	}
-	if err := rows.Err(); err != nil {
+		return nil
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	return events, nil
