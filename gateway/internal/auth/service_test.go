@@ -268,6 +268,28 @@ func TestUnlock(t *testing.T) {
 	}
 }
 
+func TestSignInRaisesAnOlderHash(t *testing.T) {
+	w := newWorld(t)
+	a := w.person(t, "zhang.wei", "", "conduct_officer")
+	w.hasher.params.memory *= 2
+	for range 2 {
+		j := &jar{}
+		if err := w.signIn(j, "zhang.wei", goodPassword); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.current(j); err != nil {
+			t.Errorf("the session that raised the hash is over: %v", err)
+		}
+	}
+	got, err := w.store.FindAccountByID(t.Context(), a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.hasher.Outdated(got.PasswordHash) {
+		t.Errorf("the hash is still %.30s", got.PasswordHash)
+	}
+}
+
 func TestParallelGuessesCannotPassTheLimit(t *testing.T) {
 	w := newWorld(t)
 	w.person(t, "zhang.wei", "", "conduct_officer")

@@ -96,11 +96,29 @@ func (s *Service) SignIn(ctx context.Context, username, password string) (*Ident
 	if err != nil {
 		return nil, err
 	}
+	if s.hasher.Outdated(account.PasswordHash) {
+		if account, err = s.rehash(ctx, account, password); err != nil {
+			return nil, err
+		}
+	}
 	if err := s.startSession(ctx, account); err != nil {
 		return nil, err
 	}
 	who := s.identity(account, s.now())
 	return who, s.audit(ctx, who.Actor(), "sign_in", "")
+}
+
+// rehash keeps a right password under today's parameters.
+func (s *Service) rehash(ctx context.Context, a sqlstore.Account, password string) (sqlstore.Account, error) {
+	hash, err := s.hasher.Hash(ctx, password)
+	if err != nil {
+		return a, fmt.Errorf("hash password: %w", err)
+	}
+	a.PasswordHash = hash
+	if err := s.store.UpdateAccount(ctx, a, "account.rehash_password", system()); err != nil {
+		return a, fmt.Errorf("update account: %w", err)
+	}
+	return a, nil
 }
 
 func (s *Service) audit(ctx context.Context, by sqlstore.Actor, action, subject string) error {

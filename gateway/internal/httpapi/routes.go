@@ -1,0 +1,87 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"qingfeng/gateway/internal/auth"
+)
+
+// access says who may call a route.
+type access int
+
+const (
+	// open: anybody. Used for signing in and for a screen asking to be
+	// enrolled; both are limited by address.
+	open access = iota
+	// bearer: the handler itself checks the token or secret it is sent.
+	bearer
+	// signedIn: whoever has a session, even with a password yet to change.
+	signedIn
+	// permitted: a session whose password is its own, with the route's
+	// permission (any such session, when the route names none).
+	permitted
+)
+
+// route is one endpoint.
+type route struct {
+	method, path string
+	access       access
+	permission   auth.Permission
+	// scoped: the handler keeps an account that is limited to its department
+	// to that department. Every other route refuses such an account.
+	scoped bool
+	handle func(*Server, *call) error
+}
+
+// session reports whether the route reads or writes the session cookie.
+func (rt route) session() bool {
+	return rt.access == signedIn || rt.access == permitted || rt.path == "/api/v1/session"
+}
+
+// routes is the table: every endpoint there is, as docs/protocol.md has them.
+func routes() []route {
+	const get, post, patch, del = http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete
+	return []route{
+		{post, "/api/v1/session", open, "", false, (*Server).signIn},
+		{get, "/api/v1/session", signedIn, "", false, (*Server).showSession},
+		{del, "/api/v1/session", signedIn, "", false, (*Server).signOut},
+		{post, "/api/v1/session/password", signedIn, "", false, (*Server).changePassword},
+
+		{post, "/api/v1/enrolments", open, "", false, (*Server).createEnrolment},
+		{get, "/api/v1/enrolments/{enrolment_id}", bearer, "", false, (*Server).showEnrolment},
+		{post, "/api/v1/enrolments/approve", permitted, auth.DevicesManage, false, (*Server).approveEnrolment},
+
+		{post, "/api/v1/windows/{window}/transactions", bearer, "", false, (*Server).reportTransaction},
+		{post, "/api/v1/operator/windows/{window}/transactions", permitted, auth.TransactionsCreate, true, (*Server).operatorTransaction},
+		{get, "/api/v1/operator/windows/{window}", permitted, auth.TransactionsCreate, true, (*Server).operatorWindow},
+
+		{get, "/api/v1/organisation", permitted, "", true, (*Server).showOrganisation},
+		{post, "/api/v1/board/ticket", permitted, auth.BoardView, true, (*Server).boardTicket},
+		{get, "/api/v1/questionnaires", permitted, auth.QuestionnairesView, true, (*Server).listQuestionnaires},
+
+		{get, "/api/v1/devices", permitted, auth.DevicesView, true, (*Server).listDevices},
+		{patch, "/api/v1/devices/{id}", permitted, auth.DevicesManage, false, (*Server).changeDevice},
+		{post, "/api/v1/devices/{id}/revoke", permitted, auth.DevicesManage, false, (*Server).revokeDevice},
+		{post, "/api/v1/devices/{id}/clear-fault", permitted, auth.DevicesManage, false, (*Server).clearFault},
+
+		{get, "/api/v1/accounts", permitted, auth.AccountsManage, false, (*Server).listAccounts},
+		{post, "/api/v1/accounts", permitted, auth.AccountsManage, false, (*Server).createAccount},
+		{patch, "/api/v1/accounts/{id}", permitted, auth.AccountsManage, false, (*Server).changeAccount},
+		{post, "/api/v1/accounts/{id}/reset-password", permitted, auth.AccountsManage, false, (*Server).resetPassword},
+		{post, "/api/v1/accounts/{id}/unlock", permitted, auth.AccountsManage, false, (*Server).unlockAccount},
+		{get, "/api/v1/roles", permitted, auth.AccountsManage, false, (*Server).listRoles},
+
+		{get, "/api/v1/tokens", permitted, auth.TokensManage, false, (*Server).listTokens},
+		{post, "/api/v1/tokens", permitted, auth.TokensManage, false, (*Server).createToken},
+		{post, "/api/v1/tokens/{id}/revoke", permitted, auth.TokensManage, false, (*Server).revokeToken},
+
+		{get, "/api/v1/callbacks", permitted, auth.CallbacksWork, true, (*Server).listCallbacks},
+		{post, "/api/v1/callbacks/{id}/reveal-phone", permitted, auth.CallbacksWork, true, (*Server).revealPhone},
+		{post, "/api/v1/callbacks/{id}/outcome", permitted, auth.CallbacksWork, true, (*Server).recordCallback},
+
+		{get, "/api/v1/set-aside", permitted, auth.SetAsideWork, false, (*Server).listSetAsides},
+		{post, "/api/v1/set-aside/{id}/resolve", permitted, auth.SetAsideWork, false, (*Server).resolveSetAside},
+
+		{get, "/api/v1/audit", permitted, auth.AuditView, false, (*Server).listAudit},
+	}
+}

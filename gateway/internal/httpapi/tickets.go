@@ -1,0 +1,32 @@
+package httpapi
+
+import (
+	"strconv"
+
+	"qingfeng/analytics"
+	"qingfeng/gateway/internal/auth"
+	"qingfeng/gateway/internal/live"
+	"qingfeng/surveys/sqlstore"
+)
+
+// BoardTickets hands the board's sockets the tickets of signed-in officers.
+type BoardTickets struct{ Auth *auth.Service }
+
+var _ live.Tickets = BoardTickets{}
+
+// Redeem implements live.Tickets.
+func (t BoardTickets) Redeem(ticket string) (live.Viewer, bool) {
+	pass, ok := t.Auth.RedeemTicket(ticket)
+	if !ok {
+		return live.Viewer{}, false
+	}
+	v := live.Viewer{ID: ViewerID(pass.Account), Audience: analytics.AudienceDepartment, Department: pass.Department, Until: pass.Until}
+	if pass.Office {
+		v.Audience = analytics.AudienceOffice
+	}
+	return v, true
+}
+
+// ViewerID is an account as the boards name it: what (*live.Boards).Drop takes
+// when the account's sessions end.
+func ViewerID(id sqlstore.AccountID) string { return strconv.FormatInt(int64(id), 10) }
