@@ -5,36 +5,23 @@ import (
 	"net"
 	"net/http"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
-// corkConn is the connection below a websocket. It notes when the peer was last
-// heard, and while corked it gathers what is written, so that a batch of frames
-// leaves in one system call.
+// corkConn is the connection below a websocket as writes see it: while corked it
+// gathers what is written, so that a batch of frames leaves in one system call.
 type corkConn struct {
 	net.Conn
-	// heard is when bytes last came in, Unix milliseconds.
-	heard atomic.Int64
 
 	mu       sync.Mutex
 	batch    *[]byte // nil: not corked
-	deadline time.Time
+	deadline int64   // the write deadline that stands, Unix milliseconds
 }
 
 // maxCorked is how much is gathered before it is written anyway.
 const maxCorked = 16 << 10
 
 var batches = sync.Pool{New: func() any { b := make([]byte, 0, 2048); return &b }}
-
-// Read implements net.Conn.
-func (c *corkConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if n > 0 {
-		c.heard.Store(time.Now().UnixMilli())
-	}
-	return n, err
-}
 
 // Write implements net.Conn. Each call is a whole frame or, for a large
 // message, a part of one; the websocket keeps them in order.
@@ -62,10 +49,11 @@ func (c *corkConn) Write(b []byte) (int, error) {
 func (c *corkConn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if d := t.Sub(c.deadline); d >= 0 && d < time.Second {
+	at := t.UnixMilli()
+	if d := at - c.deadline; d >= 0 && d < time.Second.Milliseconds() {
 		return nil
 	}
-	c.deadline = t
+	c.deadline = at
 	return c.Conn.SetWriteDeadline(t)
 }
 
@@ -73,7 +61,7 @@ func (c *corkConn) SetWriteDeadline(t time.Time) error {
 func (c *corkConn) SetDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.deadline = t
+	c.deadline = t.UnixMilli()
 	return c.Conn.SetDeadline(t)
 }
 
@@ -102,10 +90,12 @@ func (c *corkConn) flushLocked() error {
 	return err
 }
 
-// corkWriter hands the upgrader a corkConn in place of the server's connection.
+// corkWriter hands the upgrader a corkConn in place of the server's connection,
+// and a reader of its own size in place of the server's.
 type corkWriter struct {
 	http.ResponseWriter
-	conn *corkConn
+	conn   *corkConn
+	reader *bufio.Reader
 }
 
 // Hijack implements http.Hijacker.
@@ -114,7 +104,13 @@ func (w *corkWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	w.conn = &corkConn{Conn: conn}
-	w.conn.heard.Store(time.Now().UnixMilli())
+	if rw.Reader.Buffered() == 0 {
+		rw.Reader = bufio.NewReaderSize(conn, readBufferBytes)
+	} // else the upgrader refuses: the client spoke before it was let in
+	w.conn, w.reader = &corkConn{Conn: conn}, rw.Reader
 	return w.conn, rw, nil
 }
+
+// unwrapReader lets reads pass the corkConn by: the frame it would add to the
+// stack of a waiting reader is the one that makes that stack grow.
+func (w *corkWriter) unwrapReader() { w.reader.Reset(w.conn.Conn) }

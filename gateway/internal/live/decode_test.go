@@ -157,16 +157,15 @@ func FuzzAcks(f *testing.F) {
 	for _, text := range broken {
 		f.Add([]byte(text))
 	}
-	place := surveys.Place{ID: "w", Kind: surveys.PlaceWindow, Department: "d"}
-	organisation := surveys.NewOrganisation(surveys.Text{}, nil, nil, []surveys.Place{place}, nil)
+	place := &surveys.Place{ID: "w", Kind: surveys.PlaceWindow, Department: "d"}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var frame inFrame
 		if frame.decode(data) != nil {
 			return
 		}
 		s := &session{
-			known: &known{}, place: place, placed: true, version: "0123456789abcdef",
-			tablets: &Tablets{opt: TabletOptions{DoorOptions: DoorOptions{Organisation: organisation, Zone: time.UTC}, Rules: surveys.DefaultGamingRules()}},
+			known: &known{}, place: place, version: "0123456789abcdef",
+			tablets: &Tablets{opt: TabletOptions{DoorOptions: DoorOptions{Zone: time.UTC}, Rules: surveys.DefaultGamingRules()}},
 		}
 		switch frame.Type {
 		case typeRating, typeRatingDetail, typePromptShown, typeSelfTest:

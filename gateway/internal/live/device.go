@@ -9,6 +9,7 @@ import (
 	"errors"
 	"math/big"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,8 +23,8 @@ const maxInstance = 64
 type known struct {
 	instance string
 	socket   *socket // nil: not connected
-	since    time.Time
-	seen     time.Time
+	since    int64   // Unix milliseconds, as seen
+	seen     int64
 	// judging: its two sessions are being told apart.
 	judging bool
 	// shared: its key is shared and the store does not know it yet.
@@ -144,8 +145,8 @@ func (d *devices) admit(v *visitor, g *greeting, ready func(k *known)) int {
 	if k.socket != nil {
 		k.socket.close(CloseGoingAway)
 	}
-	k.socket, k.instance = v.socket, g.hello.Instance
-	k.since, k.seen = g.now, g.now
+	k.socket, k.instance = v.socket, strings.Clone(g.hello.Instance)
+	k.since, k.seen = g.now.UnixMilli(), g.now.UnixMilli()
 	k.queued, k.queueOK = g.hello.Queued, g.hello.QueueOK
 	delete(d.gone, g.device.ID)
 	ready(k)
@@ -191,8 +192,9 @@ func (d *devices) ended(id surveys.DeviceID, s *socket) {
 		return
 	}
 	k.socket = nil
-	k.seen = d.door.opt.Now()
-	d.gone[id] = k.seen
+	now := d.door.opt.Now()
+	k.seen = now.UnixMilli()
+	d.gone[id] = now
 	d.changedLocked()
 }
 
@@ -206,7 +208,7 @@ func (d *devices) revoke(id surveys.DeviceID) {
 		d.known[id] = k
 	}
 	k.revoked = true
-	k.seen = d.door.opt.Now()
+	k.seen = d.door.opt.Now().UnixMilli()
 	if k.socket != nil {
 		k.socket.close(CloseRevoked)
 	}
@@ -240,7 +242,7 @@ func (d *devices) online() map[surveys.DeviceID]OnlineState {
 	out := make(map[surveys.DeviceID]OnlineState, len(d.known))
 	for id, k := range d.known {
 		if k.socket != nil {
-			out[id] = OnlineState{Since: k.since, Queued: k.queued, QueueOK: k.queueOK}
+			out[id] = OnlineState{Since: time.UnixMilli(k.since).UTC(), Queued: k.queued, QueueOK: k.queueOK}
 		}
 	}
 	return out
@@ -296,7 +298,7 @@ func (d *devices) touch(ctx context.Context) {
 		switch {
 		case k.socket != nil:
 			seen[id] = now
-		case now.Sub(k.seen) > d.door.opt.timing.remember && !k.judging:
+		case now.Sub(time.UnixMilli(k.seen)) > d.door.opt.timing.remember && !k.judging:
 			delete(d.known, id)
 		}
 	}

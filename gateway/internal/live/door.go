@@ -44,7 +44,7 @@ func newDoor(opt DoorOptions) (*door, error) {
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	d.upgrader = websocket.Upgrader{
 		HandshakeTimeout: opt.timing.hello,
-		ReadBufferSize:   readBufferBytes,
+		ReadBufferSize:   0, // the reader corkWriter made
 		WriteBufferSize:  writeBufferBytes,
 		WriteBufferPool:  &sync.Pool{},
 		CheckOrigin: func(r *http.Request) bool {
@@ -83,7 +83,9 @@ func (d *door) open(w http.ResponseWriter, r *http.Request, greet func(v *visito
 		d.log.DebugContext(r.Context(), "upgrade refused", "error", err)
 		return
 	}
+	cw.unwrapReader()
 	s := &socket{ws: ws, wire: cw.conn, hub: d.hub}
+	s.hear()
 	if !d.hub.add(s, d.opt.Limits.Sockets) {
 		d.leave(address)
 		_ = s.wire.Close()
@@ -112,7 +114,7 @@ func (d *door) firstFrame(v *visitor, greet func(v *visitor, first *inFrame) (ow
 	v.nonce = base64.RawURLEncoding.EncodeToString(random[:])
 	v.allow(time.Now().Add(d.opt.timing.hello))
 	v.send(outFrame{data: encode(challengeFrame{Type: typeChallenge, Nonce: v.nonce, ServerTime: wireTime(d.opt.Now())})})
-	buf, err := v.next()
+	buf, err := v.first()
 	if err != nil {
 		return nil, CloseBadFrame
 	}

@@ -49,9 +49,7 @@ func (s *session) rating(f *inFrame, origin surveys.Origin, suspect bool) (surve
 		return nil, "place is not one of the hospital's", nil
 	}
 	r.Place, r.Department, r.Mode = place.ID, place.Department, place.Kind.Mode()
-	switch {
-	case f.PromptID == "":
-	default:
+	if f.PromptID != "" {
 		id, err := surveys.ParseFactID(f.PromptID)
 		if err != nil {
 			return nil, "prompt_id is not an id", nil
@@ -79,7 +77,7 @@ func (s *session) rating(f *inFrame, origin surveys.Origin, suspect bool) (surve
 	if suspect {
 		r.Flags |= surveys.FlagClockSuspect
 	}
-	if place.ID != s.place.ID {
+	if place != s.place {
 		r.Flags |= surveys.FlagPlaceChanged
 	}
 	return r, "", nil
@@ -87,11 +85,12 @@ func (s *session) rating(f *inFrame, origin surveys.Origin, suspect bool) (surve
 
 // placeNamed finds a place of the organisation; the device's own is found
 // without looking.
-func (s *session) placeNamed(id string) (surveys.Place, bool) {
-	if s.placed && id == string(s.place.ID) {
+func (s *session) placeNamed(id string) (*surveys.Place, bool) {
+	if s.place != nil && id == string(s.place.ID) {
 		return s.place, true
 	}
-	return s.tablets.opt.Organisation.Place(surveys.PlaceID(id))
+	place, known := s.tablets.places[surveys.PlaceID(id)]
+	return place, known
 }
 
 // checkVersion asks whether a version that is not the current one was ever
@@ -134,8 +133,9 @@ func shown(f *inFrame, origin surveys.Origin) (surveys.Fact, string) {
 }
 
 func (s *session) selfTest(f *inFrame, origin surveys.Origin) (surveys.Fact, string) {
-	if _, known := s.placeNamed(f.Place); !known {
+	place, known := s.placeNamed(f.Place)
+	if !known {
 		return nil, "place is not one of the hospital's"
 	}
-	return &surveys.SelfTest{ID: f.ID, Origin: origin, Place: surveys.PlaceID(f.Place), KeyWorked: f.KeyWorked}, ""
+	return &surveys.SelfTest{ID: f.ID, Origin: origin, Place: place.ID, KeyWorked: f.KeyWorked}, ""
 }

@@ -99,7 +99,7 @@ func (h *hub) run(ctx context.Context, now func() time.Time) {
 func (h *hub) visit(group []*socket, now time.Time) {
 	silent := time.Now().Add(-h.timing.silence).UnixMilli()
 	for _, s := range group {
-		if s.wire.heard.Load() < silent {
+		if s.heard.Load() < silent {
 			_ = s.wire.Close() // nobody is there to read a close frame
 			continue
 		}

@@ -36,7 +36,11 @@ const remembered = 32
 // rating sent again is judged as it was the first time, so that repeats do not
 // look like a burst.
 type judge struct {
-	mu    sync.Mutex
+	mu     sync.Mutex
+	memory *judgements // nil until the first rating
+}
+
+type judgements struct {
 	watch surveys.GamingWatch
 	last  []judgement // a ring once full
 	next  int
@@ -50,18 +54,22 @@ type judgement struct {
 func (j *judge) flags(r *surveys.Rating, kind surveys.PlaceKind, rules surveys.GamingRules, zone *time.Location) surveys.Flags {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	for i := range j.last {
-		if j.last[i].id == r.ID {
-			return j.last[i].flags
+	if j.memory == nil {
+		j.memory = &judgements{}
+	}
+	m := j.memory
+	for i := range m.last {
+		if m.last[i].id == r.ID {
+			return m.last[i].flags
 		}
 	}
-	flags := j.watch.Judge(r, kind, rules, zone)
-	if len(j.last) < remembered {
-		j.last = append(j.last, judgement{r.ID, flags})
+	flags := m.watch.Judge(r, kind, rules, zone)
+	if len(m.last) < remembered {
+		m.last = append(m.last, judgement{r.ID, flags})
 		return flags
 	}
-	j.last[j.next] = judgement{r.ID, flags}
-	j.next = (j.next + 1) % remembered
+	m.last[m.next] = judgement{r.ID, flags}
+	m.next = (m.next + 1) % remembered
 	return flags
 }
 
@@ -70,15 +78,16 @@ func (j *judge) flags(r *surveys.Rating, kind surveys.PlaceKind, rules surveys.G
 type bucket struct {
 	mu   sync.Mutex
 	used float64
-	at   time.Time
+	at   int64 // Unix nanoseconds
 }
 
 // take reports whether one more is within rate per second and burst.
 func (b *bucket) take(now time.Time, rate, burst float64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.used = max(0, b.used-now.Sub(b.at).Seconds()*rate)
-	b.at = now
+	at := now.UnixNano()
+	b.used = max(0, b.used-time.Duration(at-b.at).Seconds()*rate)
+	b.at = at
 	if b.used+1 > burst {
 		return false
 	}

@@ -64,6 +64,9 @@ func (w *window) send(data []byte, but *session) (n int) {
 
 // part takes a session from its window's tablets.
 func (t *Tablets) part(s *session) {
+	if s.place == nil {
+		return
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if w := t.windows[s.place.ID]; w != nil {

@@ -17,17 +17,13 @@ const (
 	busyAfter  = 2 * time.Second
 )
 
-// maxLanguage bounds the name of a language, in bytes.
-const maxLanguage = 8
-
 // session is a tablet's connection after its welcome.
 type session struct {
 	tablets *Tablets
 	socket  *socket
 	known   *known
 	id      surveys.DeviceID
-	place   surveys.Place // zero when the device stands nowhere the organisation knows
-	placed  bool
+	place   *surveys.Place // nil when the device stands nowhere the organisation knows
 	version surveys.VersionID
 	offset  time.Duration // the server's clock minus the device's
 

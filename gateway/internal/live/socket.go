@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -52,6 +53,9 @@ type socket struct {
 	hub  *hub
 
 	slot, index int32 // where the ping loop finds it; under hub.mu
+
+	// heard is when a frame last came in, Unix milliseconds.
+	heard atomic.Int64
 
 	mu       sync.Mutex
 	own      owner       // nil until the screen has said who it is
@@ -179,6 +183,9 @@ func (s *socket) writeClose(code int) {
 	_ = s.ws.WriteControl(websocket.CloseMessage, message, time.Now().Add(s.hub.timing.closing))
 }
 
+// hear notes that the screen is alive.
+func (s *socket) hear() { s.heard.Store(time.Now().UnixMilli()) }
+
 // allow bounds what the reader waits, unless the socket is closing already and
 // has its bound. The zero time is no bound.
 func (s *socket) allow(until time.Time) {
@@ -209,22 +216,47 @@ func (s *socket) visited(now time.Time) {
 	}
 }
 
-// read is the socket's reader. It returns when the socket is gone.
+// read is the socket's reader. It returns when the socket is gone. It waits in
+// NextReader with as few frames on its stack as can be: the stack of an idle
+// screen stays at its smallest.
 func (s *socket) read(own owner) {
 	for {
-		buf, err := s.next()
+		kind, r, err := s.ws.NextReader()
+		if err == nil {
+			err = s.take(own, kind, r)
+		}
 		if err != nil {
-			if errors.Is(err, websocket.ErrReadLimit) {
-				s.linger()
-			}
-			break
+			s.over(own, err)
+			return
 		}
-		if !s.closing() {
-			if code := own.frame(*buf); code != 0 {
-				s.close(code)
-			}
-		}
-		freeBuffer(buf)
+	}
+}
+
+// take hands a frame that has begun to the owner.
+func (s *socket) take(own owner, kind int, r io.Reader) error {
+	buf, err := readFrame(r)
+	if err != nil {
+		return err
+	}
+	defer freeBuffer(buf)
+	s.hear()
+	if s.closing() {
+		return nil
+	}
+	code := CloseBadFrame
+	if kind == websocket.TextMessage {
+		code = own.frame(*buf)
+	}
+	if code != 0 {
+		s.close(code)
+	}
+	return nil
+}
+
+// over cleans up after the reader.
+func (s *socket) over(own owner, err error) {
+	if errors.Is(err, websocket.ErrReadLimit) {
+		s.linger()
 	}
 	s.gone()
 	own.ended()
@@ -256,6 +288,8 @@ func (s *socket) linger() {
 	_, _ = io.CopyN(io.Discard, s.wire.Conn, maxLinger)
 }
 
+var errNotText = errors.New("frame is not text")
+
 var buffers = sync.Pool{New: func() any { b := make([]byte, 0, 1024); return &b }}
 
 func freeBuffer(b *[]byte) {
@@ -264,40 +298,44 @@ func freeBuffer(b *[]byte) {
 	}
 }
 
-// next reads one frame. A buffer is taken only once a frame has begun, so an
-// idle socket holds none.
-func (s *socket) next() (*[]byte, error) {
+// first reads the frame a screen begins with.
+func (s *socket) first() (*[]byte, error) {
 	kind, r, err := s.ws.NextReader()
 	if err != nil {
 		return nil, err
 	}
+	if kind != websocket.TextMessage {
+		return nil, errNotText
+	}
+	return readFrame(r)
+}
+
+// readFrame reads a frame into a buffer that is taken only now that the frame
+// has begun, so that an idle socket holds none.
+func readFrame(r io.Reader) (*[]byte, error) {
 	buf := buffers.Get().(*[]byte)
 	b := (*buf)[:0]
 	for {
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
 		}
-		var n int
-		n, err = r.Read(b[len(b):cap(b)])
+		n, err := r.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]
-		if err != nil {
-			break
+		if err == nil {
+			continue
 		}
-	}
-	*buf = b
-	if err != io.EOF {
+		*buf = b
+		if err == io.EOF {
+			return buf, nil
+		}
 		freeBuffer(buf)
 		return nil, err
 	}
-	if kind != websocket.TextMessage {
-		s.close(CloseBadFrame)
-		*buf = b[:0]
-	}
-	return buf, nil
 }
 
 // pong is the websocket's pong handler.
 func (s *socket) pong(payload string) error {
+	s.hear()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.probes != nil && s.probes.payload == payload {

@@ -38,6 +38,7 @@ type Tablets struct {
 	devices  *devices
 	hospital wireHospital
 	papers   map[surveys.DeviceKind]*wireQuestionnaire
+	places   map[surveys.PlaceID]*surveys.Place
 
 	// unsettled counts facts handed to the store and not yet answered, and one
 	// for the server being open.
@@ -60,6 +61,7 @@ func NewTablets(opt TabletOptions) (*Tablets, error) {
 		opt: opt, door: d, devices: newDevices(d, opt.Store),
 		hospital: hospitalOf(&opt.DoorOptions),
 		papers:   map[surveys.DeviceKind]*wireQuestionnaire{},
+		places:   map[surveys.PlaceID]*surveys.Place{},
 		settled:  make(chan struct{}),
 		windows:  map[surveys.PlaceID]*window{},
 	}
@@ -67,15 +69,16 @@ func NewTablets(opt TabletOptions) (*Tablets, error) {
 	for kind, q := range opt.Questionnaires {
 		t.papers[kind] = &wireQuestionnaire{Version: q.Version(), Title: q.Title, Items: q.Items}
 	}
+	for i := range opt.Organisation.Places {
+		place := &opt.Organisation.Places[i]
+		t.places[place.ID] = place
+	}
 	go t.devices.keep(d.ctx)
 	return t, nil
 }
 
 func hospitalOf(opt *DoorOptions) wireHospital {
-	h := wireHospital{NineRules: opt.NineRules}
-	if opt.Organisation != nil {
-		h.Name, h.ReportingPhones = opt.Organisation.Name, opt.Organisation.ReportingPhones
-	}
+	h := wireHospital{Name: opt.Organisation.Name, ReportingPhones: opt.Organisation.ReportingPhones, NineRules: opt.NineRules}
 	if h.ReportingPhones == nil {
 		h.ReportingPhones = []surveys.Phone{}
 	}
@@ -107,7 +110,7 @@ func (t *Tablets) greet(v *visitor, first *inFrame) (owner, int) {
 		tablets: t, socket: v.socket, id: g.device.ID, offset: g.offset,
 		selfTests: selfTests{over: t.opt.timing.selfTestOver},
 	}
-	s.place, s.placed = t.opt.Organisation.Place(g.device.Place)
+	s.place = t.places[g.device.Place]
 	if paper := t.papers[g.device.Kind]; paper != nil {
 		s.version = paper.Version
 	}
@@ -148,7 +151,7 @@ func (t *Tablets) join(s *session, g *greeting, stored *surveys.Prompt) {
 		Hospital: t.hospital, Place: t.placeOf(s), Questionnaire: t.papers[g.device.Kind],
 		Settings: t.opt.Settings, SelfTestDue: s.selfTests.due(surveys.DayOf(g.now, t.opt.Zone)),
 	}
-	if g.device.Kind == surveys.DeviceWindowTablet && s.placed {
+	if g.device.Kind == surveys.DeviceWindowTablet && s.place != nil {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		w := t.windowLocked(s.place.ID)
@@ -168,7 +171,7 @@ func deviceOf(d *surveys.Device) wireDevice {
 }
 
 func (t *Tablets) placeOf(s *session) *wirePlace {
-	if !s.placed {
+	if s.place == nil {
 		return nil
 	}
 	p := &wirePlace{ID: s.place.ID, Kind: s.place.Kind, Name: s.place.Name, WindowKind: s.place.WindowKind}
