@@ -225,3 +225,43 @@ func TestChannelCarriesOnlyWhatBoardsShow(t *testing.T) {
 		t.Errorf("the message holds %d cells and %d arrivals", cells, len(m.Arrivals))
 	}
 }
+
+func TestMessageIsAddedOnlyWhereItFollows(t *testing.T) {
+	message := func(epoch string, first, last int64) *applied {
+		return &applied{
+			Node: node, Epoch: epoch, First: first, Last: last, AppliedAt: noon.UnixMilli(),
+			Days: map[string]map[string]int64{"20261121": {"o|finance|settlement-1|window": last - first + 1}},
+		}
+	}
+	rebuilt := message("e", 10, 10)
+	rebuilt.Rebuilt, rebuilt.Days = true, nil
+	tests := []struct {
+		name    string
+		message *applied
+		taken   bool
+		offered int64 // afterwards
+	}{
+		{"the next", message("e", 11, 15), true, 15},
+		{"one that is loaded already", message("e", 6, 10), true, 10},
+		{"one that is loaded in part", message("e", 8, 12), false, 10},
+		{"one after a gap", message("e", 12, 15), false, 10},
+		{"one of another epoch", message("f", 11, 15), false, 10},
+		{"the replacing that was loaded", rebuilt, true, 10},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := NewScores(nil, ScoresOptions{Organisation: organisation(), Zone: time.UTC, Now: now})
+			cell := analytics.Cell{Kind: analytics.CellOffered, Department: "finance", Place: "settlement-1", Mode: "window"}
+			n := &nodeScores{epoch: "e", watermark: 10, counts: analytics.NewCounts()}
+			n.counts.Add(today, cell, 10)
+			s.merged.Add(today, cell, 10)
+			s.nodes[node] = n
+			if got := s.add(test.message); got != test.taken {
+				t.Errorf("taken: %v, want %v", got, test.taken)
+			}
+			if board, _ := s.Board(todayOnly); board.Hospital.Figure.Offered != test.offered {
+				t.Errorf("offered %d, want %d", board.Hospital.Figure.Offered, test.offered)
+			}
+		})
+	}
+}
