@@ -100,19 +100,19 @@ describe('the live board', () => {
     await page.keyboard.press('/')
     await page.keyboard.type('挂号')
     await page.waitForFunction(() => document.querySelectorAll('.row-department').length === 1)
-    assert.match(await page.locator('.row-place').first().innerText(), /挂号窗口/)
+    assert.match(await page.locator('.row-place').first().textContent(), /挂号窗口/)
     await page.fill('input[type=search]', '')
     await page.click('.cell-dissatisfied .sorter')
-    assert.match(await page.locator('.row-department').first().innerText(), /急诊科/)
+    assert.match(await page.locator('.row-department').first().textContent(), /急诊科/)
     assert.equal(await page.locator('.row-head .cell-dissatisfied').getAttribute('aria-sort'), 'descending')
   })
 
   it('shows no score where a figure is withheld, and says why in words', async (t) => {
     const { page } = await open(t, { state: 'suppressed' })
     const row = (name) => page.locator('.row-department', { hasText: name })
-    assert.match(await row('门诊部').innerText(), /已隐去/)
-    assert.match(await row('皮肤科').innerText(), /暂无评价|样本不足/)
-    assert.equal(await row('门诊部').locator('.cell-score b').innerText(), '–')
+    assert.match(await row('门诊部').textContent(), /已隐去/)
+    assert.match(await row('皮肤科').textContent(), /暂无评价|样本不足/)
+    assert.equal(await row('门诊部').locator('.cell-score b').textContent(), '–')
     assert.equal(await row('门诊部').locator('.dot').count(), 0)
   })
 
@@ -142,7 +142,7 @@ describe('the live board', () => {
       sizes.every((over) => over <= 1),
       `something is cut off: ${sizes}`,
     )
-    const first = await page.locator('.row-department .name').first().innerText()
+    const first = await page.locator('.row-department .name').first().textContent()
     await page.keyboard.press('PageDown')
     await page.waitForFunction((name) => document.querySelector('.row-department .name')?.textContent !== name, first)
   })

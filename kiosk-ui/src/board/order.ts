@@ -1,5 +1,5 @@
 import type { PlaceKind, Unit } from '../shared/wire'
-import { below } from './scale'
+import { below, reference } from './scale'
 
 export type SortKey = 'score' | 'dissatisfied' | 'answered' | 'name'
 
@@ -41,7 +41,7 @@ export function arrange(departments: readonly Unit[], hospital: Unit, how: Arran
   if (how.sort === 'name' || how.sort === 'answered') {
     return nonEmpty([{ group: 'listed', units: [...kept].sort(compare) }])
   }
-  const lifted = how.sort === 'score' ? open.filter((unit) => below(unit, hospital)) : []
+  const lifted = how.sort === 'score' ? open.filter((unit) => below(unit, reference(hospital))) : []
   const rest = open.filter((unit) => !lifted.includes(unit))
   return nonEmpty([
     { group: 'below', units: lifted.sort(comparing({ ...how, descending: false })) },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { below, position, SPARK_FLOOR, spark, whisker } from './scale'
+import { below, position, reference, SPARK_FLOOR, spark, whisker } from './scale'
 import { hidden, shown, unit } from './testing'
 
 describe('whisker', () => {
@@ -22,11 +22,11 @@ describe('below', () => {
     ['around', shown(89, 50, { score_high: 95 }), false],
     ['withheld', hidden('not_enough', 4), false],
   ])('%s', (_, figure, want) => {
-    expect(below(unit('d', figure), hospital)).toBe(want)
+    expect(below(unit('d', figure), reference(hospital))).toBe(want)
   })
 
   it('says nothing while the hospital has no score', () => {
-    expect(below(unit('d', shown(10, 50)), unit('hospital', hidden('not_enough', 9)))).toBe(false)
+    expect(below(unit('d', shown(10, 50)), reference(unit('hospital', hidden('not_enough', 9))))).toBe(false)
   })
 })
 

@@ -25,14 +25,18 @@ export function whisker(figure: Figure): Whisker | null {
   }
 }
 
+/** The hospital's score others are held against; undefined while it is withheld. */
+export function reference(hospital: Unit): number | undefined {
+  return hospital.figure.shown ? hospital.figure.score : undefined
+}
+
 /**
  * Whether a unit is lifted out: its whole interval lies below the hospital's
  * own score. An interval that touches it is not.
  */
-export function below(unit: Unit, hospital: Unit): boolean {
-  const own = unit.figure
-  if (!own.shown || own.score_high === undefined) return false
-  return hospital.figure.shown && hospital.figure.score !== undefined && own.score_high < hospital.figure.score
+export function below(unit: Unit, hospitalScore: number | undefined): boolean {
+  const { shown, score_high } = unit.figure
+  return shown && score_high !== undefined && hospitalScore !== undefined && score_high < hospitalScore
 }
 
 /** The lowest score a sparkline's line draws; lower ones lie on its floor. */
