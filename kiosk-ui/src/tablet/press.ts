@@ -37,7 +37,8 @@ export function listenForPress(el: HTMLElement, onPress: () => void): () => void
     if (event.timeStamp - heardAt < ECHO_MILLIS && event.timeStamp >= heardAt) return
     onPress()
   }
-  // Without this the browser's late click could land on the next screen.
+  // Without this the browser's late click lands on the next screen. It stays when
+  // the rest ends: pointerup comes first and may already have taken the key away.
   const touchEnd = (event: TouchEvent) => {
     if (event.cancelable) event.preventDefault()
   }
@@ -51,7 +52,6 @@ export function listenForPress(el: HTMLElement, onPress: () => void): () => void
     el.removeEventListener('pointerup', up)
     el.removeEventListener('pointercancel', cancel)
     el.removeEventListener('click', click)
-    el.removeEventListener('touchend', touchEnd)
   }
 }
 

@@ -4,6 +4,8 @@ import { clockOffset, wireTime } from './clock'
 /** A connection without a welcome by then is given up. */
 export const WELCOME_MILLIS = 10_000
 
+const OPEN = 1
+
 export type StopReason = 'not_enrolled' | 'revoked' | 'shared_key'
 
 /**
@@ -37,6 +39,8 @@ const STOPS: Record<number, StopReason> = {
 
 /** What a link needs of a WebSocket. */
 export interface Wire {
+  /** 1 while frames can be sent. */
+  readonly readyState: number
   send(text: string): void
   close(code?: number): void
   onmessage: ((event: { data: unknown }) => void) | null
@@ -101,7 +105,7 @@ export class Link {
 
   /** Sends when welcomed; otherwise nothing. Says whether it was handed over. */
   send(frame: DeviceFrame): boolean {
-    if (!this.welcomed || !this.wire) return false
+    if (!this.welcomed || this.wire?.readyState !== OPEN) return false
     this.wire.send(JSON.stringify(frame))
     return true
   }

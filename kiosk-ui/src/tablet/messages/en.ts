@@ -41,6 +41,7 @@ const en: typeof zh = {
     skip: 'Skip',
     send: 'Send',
     back: 'Done',
+    forget: 'Leave empty',
     clear: 'Clear',
     comment_hint: 'No name needed, a sentence or two will do',
     comment_left: '{n} characters left',

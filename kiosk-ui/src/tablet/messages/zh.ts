@@ -39,6 +39,7 @@ export default {
     skip: '跳过',
     send: '发送',
     back: '好了',
+    forget: '不填了',
     clear: '清空',
     comment_hint: '不必写姓名，写一两句就好',
     comment_left: '还可以写 {n} 字',
@@ -80,6 +81,6 @@ export default {
     pair: '重新配对',
     reconnect: '重新连接',
   },
-  paper: { title: '请使用纸质评价表', text: '本机现在存不下新的评价。评价表在服务台，交给意见箱就好' },
+  paper: { title: '请使用纸质评价表', text: '本机现在存不下新的评价。评价表在服务台，填好投进意见箱就可以' },
   faulty: { title: '本机需要检修', text: '请使用纸质评价表，并请告诉服务台一声。谢谢您' },
 }

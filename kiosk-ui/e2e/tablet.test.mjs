@@ -1,0 +1,208 @@
+// The built tablet page in a real browser against a gateway of its own: what only
+// a browser can show. Needs `npm run build` first, and chromium.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { AxeBuilder } from '@axe-core/playwright'
+import { chromium } from 'playwright-core'
+import { MockGateway } from './mock-gateway.mjs'
+
+const DIST = process.env.QINGFENG_DIST ?? fileURLToPath(new URL('../dist', import.meta.url))
+const CHROMIUM = process.env.QINGFENG_CHROMIUM ?? '/usr/bin/chromium'
+const DEVICE = '0197aa00-0000-7000-8000-000000000001'
+const WAIT = { timeout: 30_000 }
+
+let browser
+before(async () => {
+  browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--disable-background-networking', '--disable-gpu'],
+  })
+})
+after(() => browser.close())
+
+/** A tablet at work on its own gateway; everything is closed after the test. */
+async function tablet(t, { enrolled = true, viewport = { width: 1280, height: 800 } } = {}) {
+  const gateway = new MockGateway(DIST)
+  const origin = await gateway.start()
+  const context = await browser.newContext({ viewport, hasTouch: true })
+  const page = await context.newPage()
+  const complaints = []
+  page.on('pageerror', (error) => complaints.push(error.message))
+  page.on('console', (message) => {
+    if (/Content Security Policy/i.test(message.text())) complaints.push(message.text())
+  })
+  t.after(async () => {
+    await context.close()
+    await gateway.stop()
+    assert.deepEqual(complaints, [])
+  })
+  if (enrolled) gateway.approved = DEVICE
+  await page.goto(`${origin}/tablet`)
+  const on = (kind) => page.waitForSelector(`main[data-screen="${kind}"]`, WAIT)
+  const facts = (type) => gateway.facts.filter((fact) => fact.type === type)
+  const until = async (holds) => {
+    const end = Date.now() + WAIT.timeout
+    while (!holds()) {
+      assert.ok(Date.now() < end, `never held: ${holds}`)
+      await page.evaluate(() => new Promise(requestAnimationFrame))
+    }
+  }
+  /** Taps a face as soon as the screen takes touches. */
+  const tapGrade = async (grade) => {
+    await on('asked')
+    await page.waitForTimeout(450)
+    await page.locator(`[data-grade="${grade}"]`).tap()
+  }
+  return { gateway, page, context, origin, on, facts, until, tapGrade }
+}
+
+async function noBarrier(page, name) {
+  const { violations } = await new AxeBuilder({ page })
+    .options({ rules: { 'color-contrast-enhanced': { enabled: true } } })
+    .analyze()
+  assert.deepEqual(
+    violations.map((v) => `${name}: ${v.impact} ${v.id} ${v.nodes.map((n) => n.target.join(' '))}`),
+    [],
+  )
+}
+
+test('a tap on the worst face, with reasons and a number, arrives once', async (t) => {
+  const { gateway, page, on, facts, until, tapGrade } = await tablet(t)
+  await on('idle')
+  const prompt = gateway.prompt()
+  await tapGrade(1)
+  await on('why')
+  assert.equal(await page.locator('[data-grade]').count(), 0)
+  await page.waitForTimeout(450)
+  await page.locator('.tag').nth(1).tap()
+  await page.locator('.more button').nth(1).tap()
+  await page.waitForSelector('.keypad')
+  for (const digit of '13800138000') await page.locator('.keypad button', { hasText: digit }).tap()
+  assert.equal((await page.locator('.number').textContent()).trim(), '138 0013 8000')
+  await page.waitForTimeout(450)
+  await page.locator('footer .primary').tap()
+  await page.waitForSelector('.more')
+  await page.waitForTimeout(450)
+  await page.locator('footer .primary').tap()
+  await on('thanks')
+  await page.waitForSelector('[data-delivery="received"]')
+  await until(() => facts('rating_detail').length === 1)
+  assert.deepEqual(
+    facts('rating').map((f) => [f.grade, f.prompt_id, f.place]),
+    [[1, prompt.id, 'settlement-2']],
+  )
+  const [detail] = facts('rating_detail')
+  assert.deepEqual([detail.tags, detail.callback_phone], [['fewer_errands'], '13800138000'])
+  assert.deepEqual(
+    facts('prompt_shown').map((f) => f.prompt_id),
+    [prompt.id],
+  )
+})
+
+test('taps made without network survive a reload without network and arrive in order', async (t) => {
+  const { gateway, page, on, facts, until, tapGrade } = await tablet(t)
+  await on('idle')
+  await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  gateway.setOffline(true)
+  await page.waitForSelector('.offline', WAIT)
+  for (const grade of [5, 3]) {
+    await page.locator('.rate').tap()
+    await tapGrade(grade)
+    await page.waitForSelector('[data-delivery="saved"]', WAIT)
+    await on('idle')
+  }
+  await page.reload()
+  await on('idle')
+  await page.locator('.rate').tap()
+  await tapGrade(4)
+  await page.waitForSelector('[data-delivery="saved"]', WAIT)
+  gateway.setOffline(false)
+  await until(() => facts('rating').length === 3)
+  assert.deepEqual(
+    facts('rating').map((f) => f.grade),
+    [5, 3, 4],
+  )
+})
+
+test('a device proves that its worst face works, and makes no rating of it', async (t) => {
+  const { gateway, on, facts, until } = await tablet(t)
+  gateway.selfTestDue = true
+  await on('idle')
+  await until(() => facts('self_test').length === 1)
+  assert.equal(facts('self_test')[0].key_worked, true)
+  assert.deepEqual(facts('rating'), [])
+})
+
+for (const [code, text] of [
+  [4403, '重新配对'],
+  [4409, '重新连接'],
+]) {
+  test(`close ${code} takes the tablet out of service`, async (t) => {
+    const { gateway, page, on } = await tablet(t)
+    await on('idle')
+    gateway.close(code)
+    await on('out_of_service')
+    assert.equal((await page.locator('.staff button').textContent()).trim(), text)
+  })
+}
+
+test('a disk that takes nothing asks for paper and never thanks', async (t) => {
+  const { gateway, page, on, facts } = await tablet(t)
+  await on('idle')
+  gateway.prompt()
+  await on('asked')
+  await page.evaluate(() => {
+    IDBObjectStore.prototype.add = () => {
+      throw new DOMException('full', 'QuotaExceededError')
+    }
+  })
+  await page.waitForTimeout(450)
+  await page.locator('[data-grade="1"]').tap()
+  await on('paper')
+  assert.deepEqual(facts('rating'), [])
+})
+
+test('only one page serves', async (t) => {
+  const { page, context, origin, on } = await tablet(t)
+  await on('idle')
+  const second = await context.newPage()
+  await second.goto(`${origin}/tablet`)
+  await second.waitForSelector('main[data-screen="standby"]', WAIT)
+  await page.close()
+  await second.waitForSelector('main[data-screen="idle"]', WAIT)
+})
+
+for (const [name, viewport] of [
+  ['landscape', { width: 1280, height: 800 }],
+  ['portrait', { width: 800, height: 1280 }],
+]) {
+  test(`nothing bars anybody, ${name}, both languages`, async (t) => {
+    const { gateway, page, on, tapGrade } = await tablet(t, { enrolled: false, viewport })
+    await on('pairing')
+    await page.waitForFunction(() => document.querySelector('.code')?.textContent === 'K7PM-3XQ2')
+    const both = async (screen) => {
+      await noBarrier(page, `${screen} zh`)
+      await page.locator('.tools button').first().tap()
+      assert.equal(await page.evaluate(() => document.documentElement.lang), 'en')
+      await noBarrier(page, `${screen} en`)
+      await page.locator('.tools button').first().tap()
+    }
+    await both('pairing')
+    gateway.approved = DEVICE
+    await on('idle')
+    await both('idle')
+    const small = await page.evaluate(() =>
+      [...document.querySelectorAll('button')]
+        .filter((b) => b.offsetWidth < 64 || b.offsetHeight < 64)
+        .map((b) => b.textContent),
+    )
+    assert.deepEqual(small, [])
+    gateway.prompt(120)
+    await on('asked')
+    await both('asked')
+    await tapGrade(2)
+    await on('why')
+    await both('why')
+  })
+}
