@@ -20,9 +20,9 @@ type accountBody struct {
 	Disabled           bool                 `json:"disabled"`
 	MustChangePassword bool                 `json:"must_change_password"`
 	Locked             bool                 `json:"locked"`
-	LockedUntil        wireTime             `json:"locked_until"`
+	LockedUntil        wireTime             `json:"locked_until,omitzero"`
 	CreatedAt          wireTime             `json:"created_at"`
-	LastSignInAt       wireTime             `json:"last_sign_in_at"`
+	LastSignInAt       wireTime             `json:"last_sign_in_at,omitzero"`
 }
 
 func accountOf(a sqlstore.Account, c *call) accountBody {

@@ -84,18 +84,18 @@ func jsonKind(goType string) string {
 	return "a string"
 }
 
-// wireTime is a time as the wire has it: RFC 3339 in UTC with milliseconds. The
-// zero time is null.
+// wireTime is a time as the wire has it: RFC 3339 in UTC with milliseconds.
+// Fields that may have none are left out (omitzero).
 type wireTime time.Time
+
+// IsZero reports whether there is no time.
+func (t wireTime) IsZero() bool { return time.Time(t).IsZero() }
 
 // wireLayout is the form of wireTime.
 const wireLayout = "2006-01-02T15:04:05.000Z"
 
 // MarshalJSON implements json.Marshaler.
 func (t wireTime) MarshalJSON() ([]byte, error) {
-	if time.Time(t).IsZero() {
-		return []byte("null"), nil
-	}
 	return []byte(`"` + time.Time(t).UTC().Format(wireLayout) + `"`), nil
 }
 

@@ -31,8 +31,8 @@ type tokenBody struct {
 	Label      string            `json:"label"`
 	Windows    []surveys.PlaceID `json:"windows"`
 	CreatedAt  wireTime          `json:"created_at"`
-	RevokedAt  wireTime          `json:"revoked_at"`
-	LastUsedAt wireTime          `json:"last_used_at"`
+	RevokedAt  wireTime          `json:"revoked_at,omitzero"`
+	LastUsedAt wireTime          `json:"last_used_at,omitzero"`
 }
 
 // GET /api/v1/tokens: never the token itself, nor its hash.
@@ -104,20 +104,16 @@ type callbackBody struct {
 	State        registers.CallbackState   `json:"state"`
 	Outcome      registers.CallbackOutcome `json:"outcome,omitempty"`
 	Note         string                    `json:"note,omitempty"`
-	ClosedAt     *wireTime                 `json:"closed_at,omitempty"`
+	ClosedAt     wireTime                  `json:"closed_at,omitzero"`
 }
 
 func (s *Server) callbackOf(b sqlstore.Callback, today surveys.Day) callbackBody {
-	body := callbackBody{
+	return callbackBody{
 		ID: b.ID, RatingID: b.Rating, At: wireTime(b.At), DueOn: b.DueOn.String(),
 		WorkdaysLeft: b.WorkdaysLeft(today, s.o.Calendar), Department: b.Department, Place: b.Place, Grade: b.Grade,
 		Tags: list(b.Tags), Comment: string(b.Comment), HasPhone: b.HasPhone, State: b.State, Outcome: b.Outcome, Note: string(b.Note),
+		ClosedAt: wireTime(b.ClosedAt),
 	}
-	if !b.ClosedAt.IsZero() {
-		at := wireTime(b.ClosedAt)
-		body.ClosedAt = &at
-	}
-	return body
 }
 
 // GET /api/v1/callbacks?state=open|done: open are all that are not done.
@@ -228,7 +224,7 @@ type setAsideBody struct {
 	Kind       string           `json:"kind"`
 	Reason     string           `json:"reason"`
 	At         wireTime         `json:"at"`
-	ResolvedAt *wireTime        `json:"resolved_at,omitempty"`
+	ResolvedAt wireTime         `json:"resolved_at,omitzero"`
 	ResolvedBy string           `json:"resolved_by,omitempty"`
 	Note       string           `json:"note,omitempty"`
 }
@@ -322,13 +318,8 @@ func queryNumber(c *call, name string, fallback, most int64) (int64, error) {
 }
 
 func setAsideOf(a sqlstore.SetAsideEntry) setAsideBody {
-	body := setAsideBody{
+	return setAsideBody{
 		ID: a.Number, FactID: a.ID, Device: a.Device, Kind: a.Kind, Reason: a.Reason, At: wireTime(a.At),
-		ResolvedBy: a.ResolvedBy, Note: a.Note,
+		ResolvedAt: wireTime(a.ResolvedAt), ResolvedBy: a.ResolvedBy, Note: a.Note,
 	}
-	if !a.ResolvedAt.IsZero() {
-		at := wireTime(a.ResolvedAt)
-		body.ResolvedAt = &at
-	}
-	return body
 }

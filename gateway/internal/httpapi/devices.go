@@ -19,9 +19,9 @@ type deviceBody struct {
 	Bed        surveys.BedID      `json:"bed,omitempty"`
 	Mirrored   bool               `json:"mirrored"`
 	EnrolledAt wireTime           `json:"enrolled_at"`
-	RevokedAt  wireTime           `json:"revoked_at"`
-	LastSeenAt wireTime           `json:"last_seen_at"`
-	LastTestAt wireTime           `json:"last_test_at"`
+	RevokedAt  wireTime           `json:"revoked_at,omitzero"`
+	LastSeenAt wireTime           `json:"last_seen_at,omitzero"`
+	LastTestAt wireTime           `json:"last_test_at,omitzero"`
 	Online     bool               `json:"online"`
 	Faults     []surveys.Fault    `json:"faults"`
 	Queued     int64              `json:"queued"`
