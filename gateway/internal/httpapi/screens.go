@@ -40,10 +40,11 @@ const (
 )
 
 // hashedName is how the bundler names files by their content.
-var hashedName = regexp.MustCompile(`^assets/.+-[A-Za-z0-9_-]{8,}\.[a-z0-9]+$`)
+const hashedName = `^assets/.+-[A-Za-z0-9_-]{8,}\.[a-z0-9]+$`
 
 func newScreens(files fs.FS) (*screens, error) {
 	s := &screens{files: map[string]screenFile{}}
+	hashed := regexp.MustCompile(hashedName)
 	err := fs.WalkDir(files, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || strings.HasPrefix(d.Name(), ".") {
 			return err
@@ -57,7 +58,7 @@ func newScreens(files fs.FS) (*screens, error) {
 		switch {
 		case path.Ext(name) == ".html":
 			f.cacheControl = cacheNever
-		case hashedName.MatchString(name):
+		case hashed.MatchString(name):
 			f.cacheControl = cacheImmutable
 		}
 		s.files[name] = f
