@@ -9,6 +9,7 @@ import (
 
 	"qingfeng/gateway/internal/auth"
 	"qingfeng/gateway/internal/config"
+	"qingfeng/gateway/internal/httpapi"
 	"qingfeng/surveys"
 	"qingfeng/surveys/sqlstore"
 )
@@ -31,7 +32,7 @@ func newAuth(ctx context.Context, cfg *config.Config, store *sqlstore.Store, end
 		return nil, fmt.Errorf("read roles: %w", err)
 	}
 	return auth.New(ctx, auth.Options{
-		Store: store, Roles: roles, Now: time.Now, Ended: ended,
+		Store: store, Roles: roles, Now: time.Now, Ended: ended, SessionError: httpapi.SessionError,
 		Policy: auth.Policy{
 			MaxTries: cfg.Accounts.Tries, Lock: cfg.Accounts.Lock(),
 			Idle: cfg.Accounts.SessionIdle(), Lifetime: cfg.Accounts.SessionLife(),

@@ -20,7 +20,8 @@ var rooms = []struct {
 }{
 	{"qingfeng/configs", nil, []string{}},
 	{"qingfeng/kiosk-ui", nil, []string{}},
-	{"qingfeng/surveys/sqlstore", []string{"qingfeng/surveys", "qingfeng/surveys/registers", "qingfeng/surveys/workdays", "qingfeng/surveys/sqlstore/..."}, nil},
+	{"qingfeng/surveys/sqlstore/...", []string{"qingfeng/surveys", "qingfeng/surveys/registers", "qingfeng/surveys/workdays", "qingfeng/surveys/sqlstore"}, nil},
+	{"qingfeng/surveys/sqlstore", []string{"qingfeng/surveys", "qingfeng/surveys/registers", "qingfeng/surveys/workdays"}, nil},
 	{"qingfeng/surveys", nil, []string{"golang.org/x/text"}},
 	{"qingfeng/surveys/...", []string{"qingfeng/surveys", "qingfeng/surveys/workdays"}, []string{"golang.org/x/text"}},
 	{"qingfeng/analytics/redisstream", []string{"qingfeng/surveys", "qingfeng/analytics"}, nil},

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/redis/go-redis/v9"
 
 	kioskui "qingfeng/kiosk-ui"
@@ -28,6 +29,7 @@ type system struct {
 	cfg     *config.Config
 	log     *slog.Logger
 	url     string
+	metrics *prometheus.Registry
 	store   *sqlstore.Store
 	auth    *auth.Service
 	relay   *outbox.Supervisor
@@ -69,7 +71,9 @@ func (s *system) close(ctx context.Context) error {
 // open opens everything for the settings; url is where people reach it. On an
 // error what was opened is closed again.
 func open(ctx context.Context, cfg *config.Config, url string, log *slog.Logger) (*system, error) {
-	s := &system{cfg: cfg, log: log, url: url}
+	s := &system{cfg: cfg, log: log, url: url, metrics: prometheus.NewRegistry()}
+	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	redisstream.LogTo(log)
 	for _, step := range []struct {
 		what string
 		open func(ctx context.Context) error
@@ -217,9 +221,22 @@ func (s *system) door() live.DoorOptions {
 	}
 }
 
+// countedStore counts the outcome of every fact on its way.
+type countedStore struct {
+	*sqlstore.Store
+	submit func(surveys.Fact, func(surveys.Outcome, error))
+}
+
+// Submit hands the fact on.
+func (c countedStore) Submit(f surveys.Fact, done func(surveys.Outcome, error)) { c.submit(f, done) }
+
 func (s *system) openTablets(context.Context) error {
+	counter, err := httpapi.NewFactCounter(s.metrics)
+	if err != nil {
+		return err
+	}
 	tablets, err := live.NewTablets(live.TabletOptions{
-		DoorOptions: s.door(), Store: s.store, Busy: sqlstore.ErrBusy,
+		DoorOptions: s.door(), Store: countedStore{s.store, counter.Submit(s.store.Submit)}, Busy: sqlstore.ErrBusy,
 		SetAside: func(ctx context.Context, a live.SetAside) error { return s.store.SetAside(ctx, sqlstore.SetAside(a)) },
 		KnownVersion: func(ctx context.Context, v surveys.VersionID) (bool, error) {
 			_, err := s.store.FindQuestionnaire(ctx, v)
@@ -306,7 +323,7 @@ func (s *system) openHTTP(context.Context) error {
 	handler, err := httpapi.New(httpapi.Options{
 		Store: s.store, Auth: s.auth, Organisation: s.cfg.Organisation(), Questionnaires: s.cfg.QuestionnaireOf(), Calendar: s.cfg.Workdays(),
 		Tablets: s.tablets, Boards: s.boards, Projection: s.projection, Screens: kioskui.Screens(),
-		Registry: prometheus.NewRegistry(), Zone: s.cfg.Location(), Now: time.Now, Logger: s.log,
+		Registry: s.metrics, Zone: s.cfg.Location(), Now: time.Now, Logger: s.log,
 		PublicURL: s.url, TrustedProxies: s.cfg.Proxies(), MetricsToken: s.cfg.MetricsBearer(),
 		PromptLife: s.cfg.Tablet.PromptLife(), CodeLife: s.cfg.Enrolment.CodeLife(), WaitingLimit: s.cfg.Enrolment.WaitingLimit,
 		WrongCodes: s.cfg.Enrolment.WrongCodes, WrongCodePause: s.cfg.Enrolment.WrongCodePause(),
