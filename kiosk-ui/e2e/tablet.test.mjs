@@ -48,13 +48,20 @@ async function tablet(t, { enrolled = true, viewport = { width: 1280, height: 80
       await page.evaluate(() => new Promise(requestAnimationFrame))
     }
   }
-  /** Taps a face as soon as the screen takes touches. */
+  /** Taps until the page shows that it was heard: a screen just changed takes no touch. */
+  const tapUntil = async (selector, heard, argument) => {
+    const end = Date.now() + WAIT.timeout
+    while (!(await page.evaluate(heard, argument))) {
+      assert.ok(Date.now() < end, `no answer to ${selector}`)
+      if (await page.locator(selector).count()) await page.locator(selector).tap()
+      await page.evaluate(() => new Promise(requestAnimationFrame))
+    }
+  }
   const tapGrade = async (grade) => {
     await on('asked')
-    await page.waitForTimeout(450)
-    await page.locator(`[data-grade="${grade}"]`).tap()
+    await tapUntil(`[data-grade="${grade}"]`, () => document.querySelector('main').dataset.screen !== 'asked')
   }
-  return { gateway, page, context, origin, on, facts, until, tapGrade }
+  return { gateway, page, context, origin, on, facts, until, tapUntil, tapGrade }
 }
 
 async function noBarrier(page, name) {
@@ -68,24 +75,18 @@ async function noBarrier(page, name) {
 }
 
 test('a tap on the worst face, with reasons and a number, arrives once', async (t) => {
-  const { gateway, page, on, facts, until, tapGrade } = await tablet(t)
+  const { gateway, page, on, facts, until, tapUntil, tapGrade } = await tablet(t)
   await on('idle')
   const prompt = gateway.prompt()
   await tapGrade(1)
   await on('why')
   assert.equal(await page.locator('[data-grade]').count(), 0)
-  await page.waitForTimeout(450)
-  await page.locator('.tag').nth(1).tap()
-  await page.locator('.more button').nth(1).tap()
-  await page.waitForSelector('.keypad')
+  await tapUntil('.tag:nth-child(2)', () => document.querySelector('.tag:nth-child(2)').ariaPressed === 'true')
+  await tapUntil('.more button:nth-child(2)', () => document.querySelector('.keypad') !== null)
   for (const digit of '13800138000') await page.locator('.keypad button', { hasText: digit }).tap()
   assert.equal((await page.locator('.number').textContent()).trim(), '138 0013 8000')
-  await page.waitForTimeout(450)
-  await page.locator('footer .primary').tap()
-  await page.waitForSelector('.more')
-  await page.waitForTimeout(450)
-  await page.locator('footer .primary').tap()
-  await on('thanks')
+  await tapUntil('footer .primary', () => document.querySelector('.more') !== null)
+  await tapUntil('.more ~ footer .primary', () => document.querySelector('main').dataset.screen === 'thanks')
   await page.waitForSelector('[data-delivery="received"]')
   await until(() => facts('rating_detail').length === 1)
   assert.deepEqual(
@@ -148,7 +149,7 @@ for (const [code, text] of [
 }
 
 test('a disk that takes nothing asks for paper and never thanks', async (t) => {
-  const { gateway, page, on, facts } = await tablet(t)
+  const { gateway, page, on, facts, tapGrade } = await tablet(t)
   await on('idle')
   gateway.prompt()
   await on('asked')
@@ -157,8 +158,7 @@ test('a disk that takes nothing asks for paper and never thanks', async (t) => {
       throw new DOMException('full', 'QuotaExceededError')
     }
   })
-  await page.waitForTimeout(450)
-  await page.locator('[data-grade="1"]').tap()
+  await tapGrade(1)
   await on('paper')
   assert.deepEqual(facts('rating'), [])
 })
