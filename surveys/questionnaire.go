@@ -112,6 +112,28 @@ func (q *Questionnaire) TagItem(g Grade, tag string) (ItemID, bool) {
 	return "", false
 }
 
+// TagWords gives tags chosen after grade g with the words they were offered
+// under: the same tag may be worded as a reason after a low grade and as praise
+// after a high one. A tag the questionnaire does not offer there stands for
+// itself.
+func (q *Questionnaire) TagWords(g Grade, tags []string) []Option {
+	worded := make([]Option, len(tags))
+	for i, tag := range tags {
+		worded[i] = Option{ID: tag, Text: Text{ZH: tag, EN: tag}}
+		item, ok := q.TagItem(g, tag)
+		if !ok {
+			continue
+		}
+		offered, _ := q.Item(item)
+		for _, o := range offered.Options {
+			if o.ID == tag {
+				worded[i] = o
+			}
+		}
+	}
+	return worded
+}
+
 // Problem is one thing wrong with a questionnaire, at a path such as
 // "items[2].options[0].id".
 type Problem struct{ Path, Text string }

@@ -24,16 +24,19 @@ type Account struct {
 	LockedUntil        time.Time
 	CreatedAt          time.Time
 	LastSignInAt       time.Time
+	// SessionEpoch counts up whenever the account's sessions end. A session
+	// opened under another number is over, whenever it was written.
+	SessionEpoch int64
 }
 
 const accountColumns = `SELECT id, username, name, roles, department, password_hash, must_change_password, disabled, failed_tries,
-	locked_until, created_at, last_sign_in_at FROM accounts`
+	locked_until, created_at, last_sign_in_at, session_epoch FROM accounts`
 
 func scanAccount(row interface{ Scan(...any) error }) (a Account, err error) {
 	var roles string
 	var locked, created, signedIn int64
 	err = row.Scan(&a.ID, &a.Username, &a.Name, &roles, &a.Department, &a.PasswordHash, &a.MustChangePassword, &a.Disabled, &a.FailedTries,
-		&locked, &created, &signedIn)
+		&locked, &created, &signedIn, &a.SessionEpoch)
 	if err != nil {
 		return Account{}, orNotFound(err)
 	}
@@ -118,12 +121,12 @@ func (s *Store) CountAccounts(ctx context.Context) (int64, error) {
 	return n, nil
 }
 
-// UpdateAccount writes every field but ID, Username, CreatedAt and
-// LastSignInAt. what is the audited action, such as "account.unlock". A new
-// password hash or disabling ends the account's sessions in the same
+// UpdateAccount writes every field but ID, Username, CreatedAt, LastSignInAt
+// and SessionEpoch. what is the audited action, such as "account.unlock". A new
+// password hash, disabling or enabling ends the account's sessions in the same
 // transaction; so does a change of roles, since a session may have been shown
-// things the new roles do not allow.
-func (s *Store) UpdateAccount(ctx context.Context, a Account, what string, by Actor) error {
+// things the new roles do not allow. It gives the account as it now is.
+func (s *Store) UpdateAccount(ctx context.Context, a Account, what string, by Actor) (Account, error) {
 	err := s.act(ctx, func(t *tx) error {
 		old, err := scanAccount(t.row(accountColumns+" WHERE id = ?", int64(a.ID)))
 		if err != nil {
@@ -135,17 +138,20 @@ func (s *Store) UpdateAccount(ctx context.Context, a Account, what string, by Ac
 		if err != nil {
 			return err
 		}
-		if a.Disabled || a.PasswordHash != old.PasswordHash || jsonList(a.Roles) != jsonList(old.Roles) || a.Department != old.Department {
-			if _, err := t.exec("DELETE FROM sessions WHERE account = ?", int64(a.ID)); err != nil {
+		if a.Disabled || old.Disabled || a.PasswordHash != old.PasswordHash || jsonList(a.Roles) != jsonList(old.Roles) || a.Department != old.Department {
+			if err := t.endSessionsOf(a.ID); err != nil {
 				return err
 			}
+		}
+		if a, err = scanAccount(t.row(accountColumns+" WHERE id = ?", int64(a.ID))); err != nil {
+			return err
 		}
 		return t.audit(by, what, fmt.Sprint(a.ID), accountChanges(&old, &a))
 	})
 	if err != nil {
-		return fmt.Errorf("update account: %w", err)
+		return Account{}, fmt.Errorf("update account: %w", err)
 	}
-	return nil
+	return a, nil
 }
 
 // accountChanges names the fields that changed, and the roles: no name and no

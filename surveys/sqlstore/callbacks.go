@@ -13,7 +13,9 @@ import (
 // Callback is a call-back with what its rating's detail added.
 type Callback struct {
 	registers.Callback
-	Tags     []string
+	// Tags are the chosen reasons in the words of the questionnaire version the
+	// rating was given on: those the patient saw.
+	Tags     []surveys.Option
 	Comment  surveys.Secret
 	HasPhone bool
 }
@@ -28,22 +30,49 @@ type CallbackFilter struct {
 }
 
 const callbackColumns = `SELECT c.id, c.rating, c.at, c.opened_on, c.due_on, coalesce(d.text, ''), coalesce(p.text, ''), c.grade, c.state,
-	c.outcome, c.note, c.closed_at, coalesce(t.tags, ''), coalesce(t.comment, ''), coalesce(length(t.phone), 0) > 0
-	FROM callbacks c LEFT JOIN names d ON d.id = c.department LEFT JOIN names p ON p.id = c.place LEFT JOIN details t ON t.rating = c.rating`
+	c.outcome, c.note, c.closed_at, coalesce(t.tags, ''), coalesce(t.comment, ''), coalesce(length(t.phone), 0) > 0,
+	coalesce(v.text, '')
+	FROM callbacks c LEFT JOIN names d ON d.id = c.department LEFT JOIN names p ON p.id = c.place LEFT JOIN details t ON t.rating = c.rating
+	LEFT JOIN facts f ON f.id = c.rating LEFT JOIN ratings r ON r.day = f.day AND r.id = c.rating LEFT JOIN names v ON v.id = r.version`
 
-func scanCallback(row interface{ Scan(...any) error }) (c Callback, err error) {
+// callbackRow is a call-back as it is kept: its tags have no words yet.
+type callbackRow struct {
+	Callback
+	tags    []string
+	version surveys.VersionID
+}
+
+func scanCallback(row interface{ Scan(...any) error }) (c callbackRow, err error) {
 	var rating []byte
 	var at, closed int64
 	var tags string
 	err = row.Scan(&c.ID, &rating, &at, &c.OpenedOn, &c.DueOn, &c.Department, &c.Place, &c.Grade, &c.State, &c.Outcome, &c.Note, &closed,
-		&tags, &c.Comment, &c.HasPhone)
+		&tags, &c.Comment, &c.HasPhone, &c.version)
 	if err != nil {
-		return Callback{}, orNotFound(err)
+		return callbackRow{}, orNotFound(err)
 	}
 	copy(c.Rating[:], rating)
 	c.At, c.ClosedAt = moment(at), moment(closed)
-	c.Tags = strings.Fields(tags)
+	c.tags = strings.Fields(tags)
 	return c, nil
+}
+
+// worded gives the call-backs with their tags in words. Call it with no
+// transaction and no rows open: it may read.
+func (s *Store) worded(ctx context.Context, rows ...callbackRow) ([]Callback, error) {
+	list := make([]Callback, len(rows))
+	for i, r := range rows {
+		list[i] = r.Callback
+		if len(r.tags) == 0 {
+			continue
+		}
+		q, err := s.frozen(ctx, r.version)
+		if err != nil {
+			return nil, err
+		}
+		list[i].Tags = q.TagWords(r.Grade, r.tags)
+	}
+	return list, nil
 }
 
 // Callbacks lists call-backs, newest first.
@@ -75,20 +104,28 @@ func (s *Store) Callbacks(ctx context.Context, f CallbackFilter) ([]Callback, er
 	if err != nil {
 		return nil, fmt.Errorf("list call-backs: %w", err)
 	}
-	list, err := collect(rows, func(rows *sql.Rows) (Callback, error) { return scanCallback(rows) })
+	kept, err := collect(rows, func(rows *sql.Rows) (callbackRow, error) { return scanCallback(rows) })
 	if err != nil {
 		return nil, fmt.Errorf("list call-backs: %w", err)
+	}
+	list, err := s.worded(ctx, kept...)
+	if err != nil {
+		return nil, fmt.Errorf("word call-backs: %w", err)
 	}
 	return list, nil
 }
 
 // FindCallback finds a call-back, or ErrNotFound.
 func (s *Store) FindCallback(ctx context.Context, id registers.CallbackID) (Callback, error) {
-	c, err := scanCallback(s.reading.QueryRowContext(ctx, callbackColumns+" WHERE c.id = ?", int64(id)))
+	kept, err := scanCallback(s.reading.QueryRowContext(ctx, callbackColumns+" WHERE c.id = ?", int64(id)))
 	if err != nil {
 		return Callback{}, fmt.Errorf("find call-back: %w", err)
 	}
-	return c, nil
+	list, err := s.worded(ctx, kept)
+	if err != nil {
+		return Callback{}, fmt.Errorf("word call-back: %w", err)
+	}
+	return list[0], nil
 }
 
 // CallbackCounts counts the unfinished call-backs, those of them past their
@@ -135,13 +172,13 @@ func (s *Store) RevealPhone(ctx context.Context, id registers.CallbackID, by Act
 // then refuses further outcomes with registers.ErrCallbackDone. Each call is a
 // row of its own.
 func (s *Store) CloseCallback(ctx context.Context, id registers.CallbackID, outcome registers.CallbackOutcome, note surveys.Secret, done bool, by Actor) (Callback, error) {
-	var c Callback
+	var c callbackRow
 	err := s.act(ctx, func(t *tx) (err error) {
 		if c, err = scanCallback(t.row(callbackColumns+" WHERE c.id = ?", int64(id))); err != nil {
 			return err
 		}
 		now := moment(milliseconds(t.now()))
-		if c.Callback, err = c.Record(outcome, note, done, now); err != nil {
+		if c.Callback.Callback, err = c.Record(outcome, note, done, now); err != nil {
 			return err
 		}
 		closedOn := surveys.Day(0)
@@ -163,5 +200,9 @@ func (s *Store) CloseCallback(ctx context.Context, id registers.CallbackID, outc
 	if err != nil {
 		return Callback{}, fmt.Errorf("record call: %w", err)
 	}
-	return c, nil
+	list, err := s.worded(ctx, c)
+	if err != nil {
+		return Callback{}, fmt.Errorf("word call-back: %w", err)
+	}
+	return list[0], nil
 }

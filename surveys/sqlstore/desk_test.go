@@ -151,27 +151,48 @@ func TestAccountsAndSessions(t *testing.T) {
 		{"a new password", func(a *sqlstore.Account) { a.PasswordHash = "two" }, true},
 		{"other roles", func(a *sqlstore.Account) { a.Roles = []string{"department_head"} }, true},
 		{"disabling", func(a *sqlstore.Account) { a.Disabled = true }, true},
+		{"enabling", func(a *sqlstore.Account) { a.Disabled = false }, true},
+		{"disabling again", func(a *sqlstore.Account) { a.Disabled = true }, true},
 	} {
-		begin("mine", a.ID)
+		mine := "mine after " + change.name
+		begin(mine, a.ID)
 		begin("other", a.ID+1)
+		before := a
 		change.change(&a)
-		must(t, s.UpdateAccount(ctx, a, "account.update", admin))
-		if alive("mine") == change.ends || !alive("other") {
-			t.Errorf("after %s: own session alive %t, another's %t", change.name, alive("mine"), alive("other"))
+		a, err = s.UpdateAccount(ctx, a, "account.update", admin)
+		must(t, err)
+		if alive(mine) == change.ends || !alive("other") {
+			t.Errorf("after %s: own session alive %t, another's %t", change.name, alive(mine), alive("other"))
+		}
+		if (a.SessionEpoch == before.SessionEpoch) == change.ends {
+			t.Errorf("after %s: epoch %d, before %d", change.name, a.SessionEpoch, before.SessionEpoch)
+		}
+		must(t, s.CommitCtx(ctx, mine, []byte("late"), now.Add(time.Hour))) // by a request that was under way
+		if alive(mine) == change.ends {
+			t.Errorf("after %s a late commit finds the session alive %t", change.name, alive(mine))
 		}
 	}
-	begin("mine", a.ID)
+	begin("last", a.ID)
 	must(t, s.DeleteSessionsOf(ctx, a.ID))
-	if alive("mine") {
+	if alive("last") {
 		t.Error("a session outlived DeleteSessionsOf")
+	}
+	if got, err := s.FindAccountByID(ctx, a.ID); err != nil || got.SessionEpoch != a.SessionEpoch+1 {
+		t.Errorf("ending the sessions left epoch %d, %v; want %d", got.SessionEpoch, err, a.SessionEpoch+1)
 	}
 	must(t, s.Commit("old", []byte("x"), now))
 	if alive("old") {
 		t.Error("an expired session was found")
 	}
 	must(t, s.Delete("other"))
+	must(t, s.CommitCtx(ctx, "other", []byte("late"), now.Add(time.Hour)))
 	if alive("other") {
 		t.Error("a deleted session was found")
+	}
+	var kept int
+	must(t, s.Ask(ctx, &kept, "SELECT count(*) FROM sessions WHERE ended = 1 AND length(data) > 0"))
+	if kept != 0 {
+		t.Errorf("%d ended sessions keep their data", kept)
 	}
 	var tokens int
 	must(t, s.Ask(ctx, &tokens, "SELECT count(*) FROM sessions WHERE instr(token_hash, 'old') > 0"))
@@ -225,7 +246,8 @@ func TestCallbacks(t *testing.T) {
 	list, err := s.Callbacks(ctx, sqlstore.CallbackFilter{State: registers.CallbackOpen})
 	must(t, err)
 	want := []sqlstore.Callback{{Callback: registers.Callback{ID: 1, Rating: low.ID, At: now.Add(-13 * time.Hour).UTC(), OpenedOn: 20261121, DueOn: 20261211,
-		Department: "finance", Place: "settlement-1", Grade: 1, State: registers.CallbackOpen}, Tags: []string{"attitude", "queue"}, Comment: "等了一个小时", HasPhone: true}}
+		Department: "finance", Place: "settlement-1", Grade: 1, State: registers.CallbackOpen}, Comment: "等了一个小时", HasPhone: true,
+		Tags: []surveys.Option{{ID: "attitude", Text: surveys.Text{ZH: "态度差", EN: "Attitude"}}, {ID: "queue", Text: surveys.Text{ZH: "排队久", EN: "Long queue"}}}}}
 	if diff := cmp.Diff(want, list); diff != "" {
 		t.Fatalf("call-backs (-want +got):\n%s", diff)
 	}

@@ -75,6 +75,24 @@ func (s *Store) FindQuestionnaire(ctx context.Context, version surveys.VersionID
 	return list[0], nil
 }
 
+// frozen finds a published version and remembers it: a version never changes,
+// so the copy is good for the store's life. One that was never published is an
+// empty questionnaire.
+func (s *Store) frozen(ctx context.Context, version surveys.VersionID) (*surveys.Questionnaire, error) {
+	if q, ok := s.published.Load(version); ok {
+		return q.(*surveys.Questionnaire), nil
+	}
+	found, err := s.FindQuestionnaire(ctx, version)
+	if errors.Is(err, ErrNotFound) {
+		return &surveys.Questionnaire{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.published.Store(version, &found.Questionnaire)
+	return &found.Questionnaire, nil
+}
+
 func scanQuestionnaire(rows *sql.Rows) (p PublishedQuestionnaire, err error) {
 	var content string
 	var at int64

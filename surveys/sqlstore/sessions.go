@@ -11,11 +11,17 @@ import (
 
 // The session methods fit scs.Store and scs.CtxStore. Tokens are kept as
 // SHA-256: who reads the database cannot sign in with what is there.
+//
+// A session that ended stays ended: its row is kept, emptied, until it would
+// have expired, and a commit that was under way meanwhile changes nothing.
 
-// FindCtx finds an unexpired session's data.
+// endSessions empties and ends the sessions a condition chooses.
+const endSessions = "UPDATE sessions SET ended = 1, data = x'' WHERE "
+
+// FindCtx finds a session's data, unless it expired or ended.
 func (s *Store) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
 	hash := sha256.Sum256([]byte(token))
-	err = s.reading.QueryRowContext(ctx, "SELECT data FROM sessions WHERE token_hash = ? AND expires_at > ?", hash[:], milliseconds(s.opt.Now())).Scan(&data)
+	err = s.reading.QueryRowContext(ctx, "SELECT data FROM sessions WHERE token_hash = ? AND expires_at > ? AND ended = 0", hash[:], milliseconds(s.opt.Now())).Scan(&data)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, false, nil
 	}
@@ -26,6 +32,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) (data []byte, found b
 }
 
 // CommitCtx keeps a session's data until expiry, and its account if it has one.
+// A session that ended is left so, without an error.
 func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	hash := sha256.Sum256([]byte(token))
 	err := s.act(ctx, func(t *tx) error {
@@ -33,7 +40,7 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 			return err
 		}
 		_, err := t.exec(`INSERT INTO sessions (token_hash, data, expires_at) VALUES (?, ?, ?)
-			ON CONFLICT (token_hash) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at`, hash[:], data, milliseconds(expiry))
+			ON CONFLICT (token_hash) DO UPDATE SET data = excluded.data, expires_at = excluded.expires_at WHERE ended = 0`, hash[:], data, milliseconds(expiry))
 		return err
 	})
 	if err != nil {
@@ -46,7 +53,7 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	hash := sha256.Sum256([]byte(token))
 	err := s.act(ctx, func(t *tx) error {
-		_, err := t.exec("DELETE FROM sessions WHERE token_hash = ?", hash[:])
+		_, err := t.exec(endSessions+"token_hash = ?", hash[:])
 		return err
 	})
 	if err != nil {
@@ -86,14 +93,22 @@ func (s *Store) SetSessionAccount(ctx context.Context, token string, id AccountI
 	return nil
 }
 
-// DeleteSessionsOf ends every session of an account.
+// DeleteSessionsOf ends every session of an account, and with a new
+// SessionEpoch those that are just being opened.
 func (s *Store) DeleteSessionsOf(ctx context.Context, id AccountID) error {
 	err := s.act(ctx, func(t *tx) error {
-		_, err := t.exec("DELETE FROM sessions WHERE account = ?", int64(id))
-		return err
+		return t.endSessionsOf(id)
 	})
 	if err != nil {
 		return fmt.Errorf("delete sessions: %w", err)
 	}
 	return nil
+}
+
+func (t *tx) endSessionsOf(id AccountID) error {
+	if _, err := t.exec("UPDATE accounts SET session_epoch = session_epoch + 1 WHERE id = ?", int64(id)); err != nil {
+		return err
+	}
+	_, err := t.exec(endSessions+"account = ?", int64(id))
+	return err
 }

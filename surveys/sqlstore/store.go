@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"time"
 
 	"qingfeng/surveys"
@@ -28,6 +29,8 @@ type Store struct {
 	writer  *writer
 	keeper  *keeper
 	events  chan struct{}
+	// published holds the questionnaires that were read, by version.
+	published sync.Map
 }
 
 // Open opens or creates the database at opt.Path, migrates it to this

@@ -134,7 +134,7 @@ func (s *Service) ChangeAccount(ctx context.Context, id sqlstore.AccountID, c Ac
 	if err := s.keepAdministrator(ctx, account); err != nil {
 		return account, err
 	}
-	if err := s.store.UpdateAccount(ctx, account, "account.change", by); err != nil {
+	if account, err = s.store.UpdateAccount(ctx, account, "account.change", by); err != nil {
 		return account, fmt.Errorf("update account: %w", err)
 	}
 	if end {
@@ -158,7 +158,7 @@ func (s *Service) ResetPassword(ctx context.Context, id sqlstore.AccountID, by s
 	}
 	account.MustChangePassword = true
 	unlock(&account)
-	if err := s.store.UpdateAccount(ctx, account, "account.reset_password", by); err != nil {
+	if _, err := s.store.UpdateAccount(ctx, account, "account.reset_password", by); err != nil {
 		return "", fmt.Errorf("update account: %w", err)
 	}
 	return password, s.EndSessions(ctx, id)
@@ -173,20 +173,47 @@ func (s *Service) Unlock(ctx context.Context, id sqlstore.AccountID, by sqlstore
 		return fmt.Errorf("find account: %w", err)
 	}
 	unlock(&account)
-	if err := s.store.UpdateAccount(ctx, account, "account.unlock", by); err != nil {
+	if _, err := s.store.UpdateAccount(ctx, account, "account.unlock", by); err != nil {
 		return fmt.Errorf("update account: %w", err)
 	}
 	return nil
 }
 
-// EndSessions ends every session, ticket and board of an account.
+// EndSessions ends every session, ticket and board of an account, those that
+// are just being opened too: none of them comes back.
 func (s *Service) EndSessions(ctx context.Context, id sqlstore.AccountID) error {
-	s.tickets.Void(func(p BoardPass) bool { return p.Account == id })
-	s.ended(id)
-	if err := s.store.DeleteSessionsOf(ctx, id); err != nil {
+	err := s.store.DeleteSessionsOf(ctx, id)
+	s.endBoards(id)
+	if err != nil {
 		return fmt.Errorf("end sessions: %w", err)
 	}
 	return nil
+}
+
+// endBoards ends the tickets and boards of an account whose sessions have ended.
+func (s *Service) endBoards(id sqlstore.AccountID) {
+	s.tickets.Void(func(p BoardPass) bool { return p.Account == id })
+	s.ended(id)
+}
+
+// replacePassword keeps a new hash for an account that is still as it was when
+// its password was checked, and ends its sessions. ErrNotSignedIn: its sessions
+// have ended since, and with them the right to do this.
+func (s *Service) replacePassword(ctx context.Context, checked sqlstore.Account, hash string, mustChange bool, what string, by sqlstore.Actor) (sqlstore.Account, error) {
+	s.accounts.Lock()
+	defer s.accounts.Unlock()
+	account, err := s.store.FindAccountByID(ctx, checked.ID)
+	if err != nil {
+		return account, fmt.Errorf("find account: %w", err)
+	}
+	if account.Disabled || account.SessionEpoch != checked.SessionEpoch {
+		return account, ErrNotSignedIn
+	}
+	account.PasswordHash, account.MustChangePassword = hash, mustChange
+	if account, err = s.store.UpdateAccount(ctx, account, what, by); err != nil {
+		return account, fmt.Errorf("update account: %w", err)
+	}
+	return account, nil
 }
 
 func unlock(a *sqlstore.Account) {

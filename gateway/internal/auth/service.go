@@ -29,7 +29,7 @@ type Store interface {
 	FindAccount(ctx context.Context, username string) (sqlstore.Account, error)
 	FindAccountByID(ctx context.Context, id sqlstore.AccountID) (sqlstore.Account, error)
 	CreateAccount(ctx context.Context, a sqlstore.Account, by sqlstore.Actor) (sqlstore.Account, error)
-	UpdateAccount(ctx context.Context, a sqlstore.Account, what string, by sqlstore.Actor) error
+	UpdateAccount(ctx context.Context, a sqlstore.Account, what string, by sqlstore.Actor) (sqlstore.Account, error)
 	RecordSignIn(ctx context.Context, id sqlstore.AccountID, ok bool, at, lockUntil time.Time) error
 	AppendAudit(ctx context.Context, e sqlstore.AuditEntry) error
 }
@@ -77,6 +77,8 @@ type BoardPass struct {
 	Office     bool                 // the whole hospital
 	Department surveys.DepartmentID // when not Office: this one only
 	Until      time.Time            // when the session that asked ends for good
+	session    string               // the session that asked, as the store knows it
+	epoch      int64                // the account's when the ticket was given
 }
 
 // Options of New.
@@ -160,12 +162,27 @@ func (s *Service) Ticket(id *Identity) (text string, expires time.Time, err erro
 	if !id.May(BoardView) {
 		return "", time.Time{}, errors.New("issue ticket: the account may not watch the board")
 	}
-	pass := BoardPass{Account: id.Account.ID, Office: id.Everywhere(BoardView), Until: id.Until}
+	pass := BoardPass{Account: id.Account.ID, Office: id.Everywhere(BoardView), Until: id.Until, session: id.session, epoch: id.Account.SessionEpoch}
 	if !pass.Office {
 		pass.Department = id.Account.Department
 	}
 	return s.tickets.Issue(pass)
 }
 
-// RedeemTicket takes a board ticket; it is good once.
-func (s *Service) RedeemTicket(text string) (BoardPass, bool) { return s.tickets.Redeem(text) }
+// RedeemTicket takes a board ticket; it is good once, and not when the session
+// that asked for it has ended since, even if it was given a moment later by a
+// request that was under way. A store that cannot be read refuses it.
+func (s *Service) RedeemTicket(ctx context.Context, text string) (BoardPass, bool) {
+	pass, ok := s.tickets.Redeem(text)
+	if !ok {
+		return BoardPass{}, false
+	}
+	if _, alive, err := s.store.FindCtx(ctx, pass.session); err != nil || !alive {
+		return BoardPass{}, false
+	}
+	account, err := s.store.FindAccountByID(ctx, pass.Account)
+	if err != nil || account.Disabled || account.SessionEpoch != pass.epoch {
+		return BoardPass{}, false
+	}
+	return pass, true
+}

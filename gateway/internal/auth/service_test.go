@@ -411,7 +411,7 @@ func TestChangingThePasswordEndsTheOtherSessions(t *testing.T) {
 	if _, err := w.current(other); !errors.Is(err, ErrNotSignedIn) {
 		t.Errorf("the other session gives %v, want ErrNotSignedIn", err)
 	}
-	if _, ok := w.RedeemTicket(ticket); ok {
+	if _, ok := w.RedeemTicket(t.Context(), ticket); ok {
 		t.Error("a ticket from before is good")
 	}
 	if len(w.ended) == 0 || w.ended[0] != a.ID {
@@ -524,7 +524,7 @@ func TestTicketsCarryTheScope(t *testing.T) {
 			if tt.refused {
 				return
 			}
-			pass, ok := w.RedeemTicket(text)
+			pass, ok := w.RedeemTicket(t.Context(), text)
 			if !ok || pass.Office != tt.office || pass.Department != tt.department || pass.Account != who.Account.ID {
 				t.Errorf("RedeemTicket = %+v, %v", pass, ok)
 			}
@@ -548,7 +548,7 @@ func TestARoleTakenAwayIsGoneAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	account.Roles = []string{"conduct_officer"}
-	if err := w.store.UpdateAccount(t.Context(), account, "account.change", system()); err != nil {
+	if _, err := w.store.UpdateAccount(t.Context(), account, "account.change", system()); err != nil {
 		t.Fatal(err)
 	}
 	if who, err := w.current(j); err == nil && who.May(AccountsManage) {

@@ -54,6 +54,7 @@ type Identity struct {
 	Permissions []Permission
 	Until       time.Time    // when the session ends for good
 	whole       []Permission // those that reach beyond the own department
+	session     string       // as the store knows it
 }
 
 // May reports whether the permission is granted, for the whole hospital or for
@@ -104,7 +105,7 @@ func (s *Service) SignIn(ctx context.Context, username, password string) (*Ident
 	if err := s.startSession(ctx, account); err != nil {
 		return nil, err
 	}
-	who := s.identity(account, s.now())
+	who := s.identity(ctx, account, s.now())
 	return who, s.audit(ctx, who.Actor(), "sign_in", "")
 }
 
@@ -114,11 +115,11 @@ func (s *Service) rehash(ctx context.Context, a sqlstore.Account, password strin
 	if err != nil {
 		return a, fmt.Errorf("hash password: %w", err)
 	}
-	a.PasswordHash = hash
-	if err := s.store.UpdateAccount(ctx, a, "account.rehash_password", system()); err != nil {
-		return a, fmt.Errorf("update account: %w", err)
+	a, err = s.replacePassword(ctx, a, hash, a.MustChangePassword, "account.rehash_password", system())
+	if errors.Is(err, ErrNotSignedIn) {
+		return a, ErrSignIn
 	}
-	return a, nil
+	return a, err
 }
 
 func (s *Service) audit(ctx context.Context, by sqlstore.Actor, action, subject string) error {
@@ -222,10 +223,12 @@ func storedToken(token string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// stamp ties a session to the password it was opened with: a session of an
-// older password is over, even one that a request in flight has just saved.
+// stamp ties a session to the password it was opened with and to the account's
+// session epoch: once the account's sessions have ended a session of before is
+// over, even one that a request in flight has just saved, and it stays so when
+// the account is enabled again.
 func stamp(a sqlstore.Account) string {
-	sum := sha256.Sum256([]byte("session stamp\n" + a.PasswordHash))
+	sum := sha256.Sum256(fmt.Appendf(nil, "session stamp\n%d\n%s", a.SessionEpoch, a.PasswordHash))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -255,7 +258,7 @@ func (s *Service) Current(ctx context.Context) (*Identity, error) {
 	if now.Sub(seen) >= seenGranularity {
 		s.sessions.Put(ctx, keySeen, now.Unix())
 	}
-	return s.identity(account, signedIn), nil
+	return s.identity(ctx, account, signedIn), nil
 }
 
 func (s *Service) drop(ctx context.Context) error {
@@ -265,9 +268,11 @@ func (s *Service) drop(ctx context.Context) error {
 	return ErrNotSignedIn
 }
 
-func (s *Service) identity(a sqlstore.Account, signedIn time.Time) *Identity {
+func (s *Service) identity(ctx context.Context, a sqlstore.Account, signedIn time.Time) *Identity {
 	granted, whole := s.roles.Granted(a.Roles)
-	return &Identity{Account: a, Permissions: granted, whole: whole, Until: signedIn.Add(s.policy.Lifetime)}
+	return &Identity{
+		Account: a, Permissions: granted, whole: whole, Until: signedIn.Add(s.policy.Lifetime), session: storedToken(s.sessions.Token(ctx)),
+	}
 }
 
 // SignOut ends the session, and the boards the account opened.
@@ -303,16 +308,14 @@ func (s *Service) ChangePassword(ctx context.Context, id *Identity, current, nex
 	if string(normalPassword(current)) == string(normalPassword(next)) {
 		return &WeakPasswordError{PasswordUnchanged}
 	}
-	if account.PasswordHash, err = s.hasher.Hash(ctx, next); err != nil {
+	hash, err := s.hasher.Hash(ctx, next)
+	if err != nil {
 		return fmt.Errorf("hash password: %w", err)
 	}
-	account.MustChangePassword = false
-	if err := s.store.UpdateAccount(ctx, account, "account.change_password", id.Actor()); err != nil {
-		return fmt.Errorf("update account: %w", err)
-	}
-	if err := s.EndSessions(ctx, account.ID); err != nil {
+	if account, err = s.replacePassword(ctx, account, hash, false, "account.change_password", id.Actor()); err != nil {
 		return err
 	}
+	s.endBoards(account.ID)
 	return s.startSession(ctx, account)
 }
 

@@ -68,7 +68,7 @@ func TestAPasswordToBeChangedOpensTheSessionAlone(t *testing.T) {
 	w := newWorld(t)
 	a := w.account("new", "", "all")
 	a.MustChangePassword = true
-	if err := w.store.UpdateAccount(t.Context(), a, "test", auditor()); err != nil {
+	if _, err := w.store.UpdateAccount(t.Context(), a, "test", auditor()); err != nil {
 		t.Fatal(err)
 	}
 	c := w.anybody()

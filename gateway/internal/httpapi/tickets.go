@@ -1,13 +1,18 @@
 package httpapi
 
 import (
+	"context"
 	"strconv"
+	"time"
 
 	"qingfeng/analytics"
 	"qingfeng/gateway/internal/auth"
 	"qingfeng/gateway/internal/live"
 	"qingfeng/surveys/sqlstore"
 )
+
+// redeemTimeout bounds the look at the store that a ticket costs.
+const redeemTimeout = 5 * time.Second
 
 // BoardTickets hands the board's sockets the tickets of signed-in officers.
 type BoardTickets struct{ Auth *auth.Service }
@@ -16,7 +21,9 @@ var _ live.Tickets = BoardTickets{}
 
 // Redeem implements live.Tickets.
 func (t BoardTickets) Redeem(ticket string) (live.Viewer, bool) {
-	pass, ok := t.Auth.RedeemTicket(ticket)
+	ctx, cancel := context.WithTimeout(context.Background(), redeemTimeout)
+	defer cancel()
+	pass, ok := t.Auth.RedeemTicket(ctx, ticket)
 	if !ok {
 		return live.Viewer{}, false
 	}
