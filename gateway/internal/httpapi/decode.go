@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"qingfeng/surveys"
 )
 
 // maxBody bounds every request body.
@@ -62,9 +64,10 @@ func decodeProblem(err error) error {
 		return invalid(kind.Field, "类型不对", "has the wrong type, want "+jsonKind(kind.Type.String()))
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		// The name is the client's own; a long one is not repeated.
+		// The name is the client's own: what looks like anything but a name is
+		// not repeated, it may be somebody's number.
 		name = strings.Trim(name, `"`)
-		if len(name) > 40 {
+		if !surveys.ValidName(name) {
 			name = "?"
 		}
 		return invalid(name, "没有这个字段", "there is no such field")
