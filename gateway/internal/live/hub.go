@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -12,11 +13,16 @@ import (
 // evenly over the interval.
 const slots = 100
 
+// heartbeatFrame goes out with every ping. Browsers answer pings but hide them
+// from the page, which so has no other way to notice that its line is dead.
+const heartbeatFrame = `{"type":"heartbeat"}`
+
 // hub knows every open socket of one kind of screen: it pings them from one
 // loop, drops the silent, and closes all at the end.
 type hub struct {
 	timing timing
 	ping   *websocket.PreparedMessage
+	beat   *websocket.PreparedMessage // the heartbeat frame: pages never see a ping
 
 	mu     sync.Mutex
 	wheel  [slots][]*socket
@@ -31,7 +37,11 @@ func newHub(t timing) (*hub, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &hub{timing: t, ping: ping, empty: make(chan struct{})}, nil
+	beat, err := websocket.NewPreparedMessage(websocket.TextMessage, []byte(heartbeatFrame))
+	if err != nil {
+		return nil, fmt.Errorf("prepare heartbeat: %w", err)
+	}
+	return &hub{timing: t, ping: ping, beat: beat, empty: make(chan struct{})}, nil
 }
 
 // add takes a socket in; false: the hub is closed or holds max already.
@@ -104,7 +114,9 @@ func (h *hub) visit(group []*socket, now time.Time) {
 			continue
 		}
 		s.send(outFrame{shared: h.ping})
-		s.visited(now)
+		if s.visited(now) {
+			s.send(outFrame{shared: h.beat})
+		}
 	}
 }
 

@@ -58,6 +58,8 @@ func (sc *screen) into(data []byte, out any) {
 }
 
 // expect reads the next frame, which must be of a type.
+//
+// Heartbeats come whenever they come, and are passed over unless waited for.
 func (sc *screen) expect(kind string) []byte {
 	sc.t.Helper()
 	_, data, err := sc.ws.ReadMessage()
@@ -66,6 +68,9 @@ func (sc *screen) expect(kind string) []byte {
 	}
 	var head struct{ Type string }
 	sc.into(data, &head)
+	if head.Type == "heartbeat" && kind != "heartbeat" {
+		return sc.expect(kind)
+	}
 	if head.Type != kind {
 		sc.t.Fatalf("got %s, want a frame of type %s", data, kind)
 	}

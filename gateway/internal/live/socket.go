@@ -206,14 +206,16 @@ func (s *socket) serve(own owner) {
 	go s.read(own)
 }
 
-// visited tells the owner that the ping loop came by.
-func (s *socket) visited(now time.Time) {
+// visited tells the owner that the ping loop came by, and whether there is one.
+func (s *socket) visited(now time.Time) bool {
 	s.mu.Lock()
 	own := s.own
 	s.mu.Unlock()
-	if own != nil {
-		own.visited(now)
+	if own == nil {
+		return false
 	}
+	own.visited(now)
+	return true
 }
 
 // read is the socket's reader. It returns when the socket is gone. It waits in

@@ -168,6 +168,16 @@ export interface PromptWithdrawn {
   reason: 'expired' | 'rated' | 'replaced'
 }
 
+/** The business day turned: the device owes a new self-test. */
+export interface SelfTestDue {
+  type: 'self_test_due'
+}
+
+/** The line is alive; it comes at least every 25 s. */
+export interface Heartbeat {
+  type: 'heartbeat'
+}
+
 // --- Facts ---
 
 export interface RatingFact {
@@ -231,7 +241,15 @@ export interface Status {
 }
 
 export type DeviceFrame = Hello | Fact | Status
-export type TabletServerFrame = Challenge | Welcome | PromptFrame | PromptWithdrawn | Ack | Retry
+export type TabletServerFrame =
+  | Challenge
+  | Welcome
+  | PromptFrame
+  | PromptWithdrawn
+  | Ack
+  | Retry
+  | SelfTestDue
+  | Heartbeat
 
 // --- A board connects ---
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { welcome } from './fixtures'
-import { comeBackAfter, Link, type LinkOptions, type Wire } from './socket'
+import { comeBackAfter, Link, type LinkOptions, SILENCE_MILLIS, type Wire } from './socket'
 
 describe('when to come back', () => {
   it.each([
@@ -72,6 +72,27 @@ function linked(change: Partial<LinkOptions> = {}) {
 }
 
 const challenge = { type: 'challenge', nonce: 'n', server_time: '2026-11-21T02:00:00.000Z' }
+
+describe('a line that died silently', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  it('is given up after a minute without a frame, and kept while heartbeats come', async () => {
+    const { link, wires } = linked()
+    link.start()
+    await wires[0]?.say({ type: 'challenge', nonce: 'n', server_time: '2026-11-20T04:00:00.000Z' })
+    await wires[0]?.say(welcome)
+    for (let minute = 0; minute < 3; minute++) {
+      await vi.advanceTimersByTimeAsync(SILENCE_MILLIS - 1)
+      await wires[0]?.say({ type: 'heartbeat' })
+    }
+    expect(wires).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(SILENCE_MILLIS + 1)
+    expect(wires).toHaveLength(2)
+    expect(wires[0]?.closed).toBe(true)
+    link.stop()
+  })
+})
 
 describe('a link', () => {
   beforeEach(() => {

@@ -4,6 +4,9 @@ import { clockOffset, wireTime } from './clock'
 /** A connection without a welcome by then is given up. */
 export const WELCOME_MILLIS = 10_000
 
+/** A line on which nothing came for so long is dead: a heartbeat comes every 25 s. */
+export const SILENCE_MILLIS = 60_000
+
 const OPEN = 1
 
 export type StopReason = 'not_enrolled' | 'revoked' | 'shared_key'
@@ -137,16 +140,24 @@ export class Link {
   private async receive(wire: Wire, data: unknown): Promise<void> {
     const frame = parse(data)
     if (!frame || this.wire !== wire) return
+    if (this.welcomed) this.listen()
     if (frame.type === 'challenge') {
       await this.hello(wire, frame.nonce)
     } else if (frame.type === 'welcome') {
       clearTimeout(this.timer)
       this.welcomed = true
       this.failures = 0
+      this.listen()
       this.options.onWelcome(frame, clockOffset(frame.server_time, this.sentAt, this.options.now()) ?? 0)
     } else if (this.welcomed) {
       this.options.onFrame(frame)
     }
+  }
+
+  /** Begins anew to wait for a sign of life. */
+  private listen(): void {
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => this.reconnect(), SILENCE_MILLIS)
   }
 
   private sentAt = 0

@@ -54,6 +54,9 @@ export class Tablet {
 
   received(frame: TabletServerFrame): void {
     switch (frame.type) {
+      case 'self_test_due':
+        this.selfTestDue = true
+        return
       case 'prompt':
         this.prompted(frame.prompt)
         return
