@@ -94,4 +94,45 @@ class Gateway {
     await this.call('POST', '/api/v1/session/password', { current: this.password, new: lasting })
     this.password = lasting
   }
+
+  /** Approves the code a screen shows. */
+  approve(code, { kind = 'window_tablet', place, name = place ?? kind, bed, mirrored = false }) {
+    const at = { ...(place ? { place } : {}), ...(bed ? { bed } : {}) }
+    return this.call('POST', '/api/v1/enrolments/approve', {
+      code: code.replace(/\W/g, ''),
+      kind,
+      name,
+      mirrored,
+      ...at,
+    })
+  }
+
+  /** Makes a token for a window's system. */
+  async token() {
+    this.bearer ??= (await this.call('POST', '/api/v1/tokens', { label: 'window system', windows: [] })).token
+    return this.bearer
+  }
+
+  /** Reports a finished transaction as the window's system does. */
+  async transaction(window, number, body = {}) {
+    return this.call(
+      'POST',
+      `/api/v1/windows/${window}/transactions`,
+      { transaction: number, kind: 'settlement', ...body },
+      { Authorization: `Bearer ${await this.token()}` },
+    )
+  }
+
+  /** Runs another command of the binary on this gateway's data. */
+  async command(...words) {
+    const child = spawn(binary, words, {
+      env: { ...process.env, QINGFENG_DATA_DIR: this.directory, ...this.environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    let output = ''
+    child.stdout.on('data', (text) => (output += text))
+    child.stderr.on('data', (text) => (output += text))
+    const code = await new Promise((resolve) => child.once('close', resolve))
+    return { code, output }
+  }
 }
