@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -301,10 +302,16 @@ func (s *system) todaysCallbacks(ctx context.Context) (live.Callbacks, error) {
 		c := &list[i]
 		out.List = append(out.List, live.Callback{
 			ID: fmt.Sprint(c.ID), At: c.At, Department: c.Department, Place: c.Place, Grade: c.Grade,
-			Tags: c.Tags, Phone: c.HasPhone, State: string(c.State),
+			Tags: offered(c.Tags), Phone: c.HasPhone, State: string(c.State),
 		})
 	}
 	return out, nil
+}
+
+// offered leaves out the tags no questionnaire offers, which have no words but
+// their own: a wall shows nothing that a device made up.
+func offered(tags []surveys.Option) []surveys.Option {
+	return slices.DeleteFunc(slices.Clone(tags), func(o surveys.Option) bool { return o.Text.ZH == o.ID })
 }
 
 func (s *system) boardDevices(ctx context.Context) ([]live.BoardDevice, error) {
@@ -328,6 +335,7 @@ func (s *system) openHTTP(context.Context) error {
 		PromptLife: s.cfg.Tablet.PromptLife(), CodeLife: s.cfg.Enrolment.CodeLife(), WaitingLimit: s.cfg.Enrolment.WaitingLimit,
 		WrongCodes: s.cfg.Enrolment.WrongCodes, WrongCodePause: s.cfg.Enrolment.WrongCodePause(),
 		RequestsPerSecond: s.cfg.Limits.RequestsPerSecond, RequestBurst: s.cfg.Limits.RequestBurst,
+		WindowRequestsPerSecond: s.cfg.Limits.WindowRequestsPerSecond,
 	})
 	if err != nil {
 		return err
