@@ -106,3 +106,33 @@ func TestTagItem(t *testing.T) {
 		}
 	}
 }
+
+func TestTagWords(t *testing.T) {
+	q := &surveys.Questionnaire{Items: []surveys.Item{
+		{ID: "overall", Kind: surveys.ItemGrade},
+		{ID: "reasons", Kind: surveys.ItemTags, When: &surveys.Condition{Item: "overall", AtMost: 2}, Options: []surveys.Option{
+			{ID: "manner", Text: text("态度冷淡", "Cold manner")}, {ID: "queue", Text: text("排队太久", "Long wait")},
+		}},
+		{ID: "praises", Kind: surveys.ItemTags, When: &surveys.Condition{Item: "overall", AtLeast: 4}, Options: []surveys.Option{
+			{ID: "manner", Text: text("热情周到", "Warm and kind")},
+		}},
+	}}
+	for _, tt := range []struct {
+		name  string
+		grade surveys.Grade
+		tags  []string
+		want  []surveys.Option
+	}{
+		{"a reason", 1, []string{"queue", "manner"}, []surveys.Option{{ID: "queue", Text: text("排队太久", "Long wait")}, {ID: "manner", Text: text("态度冷淡", "Cold manner")}}},
+		{"the same tag as praise", 5, []string{"manner"}, []surveys.Option{{ID: "manner", Text: text("热情周到", "Warm and kind")}}},
+		{"not offered after that grade", 5, []string{"queue"}, []surveys.Option{{ID: "queue", Text: text("queue", "queue")}}},
+		{"offered nowhere", 1, []string{"other"}, []surveys.Option{{ID: "other", Text: text("other", "other")}}},
+		{"none", 1, nil, []surveys.Option{}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, q.TagWords(tt.grade, tt.tags)); diff != "" {
+				t.Errorf("words (-want +got):\n%s", diff)
+			}
+		})
+	}
+}

@@ -380,3 +380,37 @@ func TestNormalPhone(t *testing.T) {
 		}
 	}
 }
+
+// A call-back keeps the words of its rating's own version when the questionnaire
+// is worded anew.
+func TestTagsKeepTheWordsThePatientSaw(t *testing.T) {
+	s := storetest.New(t)
+	ctx, now := t.Context(), storetest.Noon()
+	newer := storetest.Questionnaire()
+	newer.Revision = 2
+	newer.Items[1].Options[0].Text = surveys.Text{ZH: "等候时间长", EN: "Waited long"}
+	must(t, s.PublishQuestionnaire(ctx, newer))
+	first, second, third := storetest.Rating(1, now, 1), storetest.Rating(2, now, 2), storetest.Rating(3, now, 1)
+	second.Questionnaire = newer.Version()
+	for i, r := range []*surveys.Rating{first, second, third} {
+		record(t, s, r)
+		if i < 2 {
+			record(t, s, detail(uint64(10+i), now, r.ID, "queue", "unheard-of"))
+		}
+	}
+	list, err := s.Callbacks(ctx, sqlstore.CallbackFilter{})
+	must(t, err)
+	got := map[surveys.FactID][]surveys.Option{}
+	for _, c := range list {
+		got[c.Rating] = c.Tags
+	}
+	unheard := surveys.Option{ID: "unheard-of", Text: surveys.Text{ZH: "unheard-of", EN: "unheard-of"}}
+	want := map[surveys.FactID][]surveys.Option{
+		first.ID:  {{ID: "queue", Text: surveys.Text{ZH: "排队久", EN: "Long queue"}}, unheard},
+		second.ID: {{ID: "queue", Text: surveys.Text{ZH: "等候时间长", EN: "Waited long"}}, unheard},
+		third.ID:  nil,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("words (-want +got):\n%s", diff)
+	}
+}

@@ -80,3 +80,52 @@ func addressPrefix(addr netip.Addr) netip.Prefix {
 	}
 	return prefix
 }
+
+// TokenLimiter lets the holder of each token do something a number of times at
+// once and then at a steady rate. It knows only tokens that were found good,
+// so its size is bounded by how many of them there are.
+type TokenLimiter struct {
+	perSecond rate.Limit
+	burst     int
+
+	mu    sync.Mutex
+	known map[[32]byte]*rate.Limiter
+}
+
+// NewTokenLimiter allows burst at once and then perSecond.
+func NewTokenLimiter(perSecond, burst int) *TokenLimiter {
+	return &TokenLimiter{perSecond: rate.Limit(perSecond), burst: burst, known: make(map[[32]byte]*rate.Limiter)}
+}
+
+// Know begins a token's own limit; call it when the token was found good.
+func (l *TokenLimiter) Know(hash [32]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.known[hash] == nil {
+		l.known[hash] = rate.NewLimiter(l.perSecond, l.burst)
+	}
+}
+
+// Forget ends it: the token is good no longer.
+func (l *TokenLimiter) Forget(hash [32]byte) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.known, hash)
+}
+
+// Allow takes one turn of a known token. When there is none it says how long
+// until the next. known is false for any other token, which takes no turn here.
+func (l *TokenLimiter) Allow(hash [32]byte, now time.Time) (wait time.Duration, ok, known bool) {
+	l.mu.Lock()
+	limiter := l.known[hash]
+	l.mu.Unlock()
+	if limiter == nil {
+		return 0, false, false
+	}
+	r := limiter.ReserveN(now, 1)
+	if wait = r.DelayFrom(now); wait > 0 {
+		r.CancelAt(now)
+		return wait, false, true
+	}
+	return 0, true, true
+}

@@ -251,6 +251,7 @@ func (l *loader) checkNumbers(c *Config) {
 		{"callbacks.close_workdays", c.Callbacks.CloseWorkdays, 1, 60, "working days"},
 		{"limits.requests_per_second", c.Limits.RequestsPerSecond, 1, 100_000, "requests"},
 		{"limits.request_burst", c.Limits.RequestBurst, 1, 1_000_000, "requests"},
+		{"limits.window_requests_per_second", c.Limits.WindowRequestsPerSecond, 1, 100_000, "requests"},
 		{"limits.sockets", c.Limits.Sockets, 1, 1_000_000, "sockets"},
 		{"limits.facts_per_second", c.Limits.FactsPerSecond, 1, 1_000_000, "facts a second"},
 		{"limits.fact_burst", c.Limits.FactBurst, 1, 1_000_000, "facts"},

@@ -141,9 +141,12 @@ type Callbacks struct {
 type Limits struct {
 	RequestsPerSecond int `yaml:"requests_per_second"` // per client address
 	RequestBurst      int `yaml:"request_burst"`       // per client address
-	Sockets           int `yaml:"sockets"`             // all together
-	FactsPerSecond    int `yaml:"facts_per_second"`    // per device
-	FactBurst         int `yaml:"fact_burst"`          // per device
+	// WindowRequestsPerSecond is per token of a window system, in place of the
+	// limit of its address; it is never less than RequestsPerSecond.
+	WindowRequestsPerSecond int `yaml:"window_requests_per_second"`
+	Sockets                 int `yaml:"sockets"`          // all together
+	FactsPerSecond          int `yaml:"facts_per_second"` // per device
+	FactBurst               int `yaml:"fact_burst"`       // per device
 }
 
 // Log says how much is logged, and in which form.
@@ -211,7 +214,7 @@ func Default() *Config {
 		Enrolment: Enrolment{CodeMinutes: 10, WaitingLimit: 50, WrongCodes: 10, WrongCodeMinutes: 10},
 		Board:     Board{CoalesceMS: 100, MinAnswers: 10, BatchStep: 5},
 		Callbacks: Callbacks{CloseWorkdays: 15},
-		Limits:    Limits{RequestsPerSecond: 50, RequestBurst: 200, Sockets: 10000, FactsPerSecond: 200, FactBurst: 400},
+		Limits:    Limits{RequestsPerSecond: 50, RequestBurst: 200, WindowRequestsPerSecond: 200, Sockets: 10000, FactsPerSecond: 200, FactBurst: 400},
 		Log:       Log{Level: "info", Format: "text"},
 		Metrics:   Metrics{Access: MetricsLoopback},
 	}

@@ -90,6 +90,9 @@ func TestProblemsOfSettings(t *testing.T) {
 			`settings.yaml:3: questionnaires.lobby: names q/l.yaml, which does not exist`,
 		}},
 		{"not YAML", "node: [n1\nzone: x\n", []string{`settings.yaml:2: is not YAML: ',' or ']' must be specified`}},
+		{"no turn for window systems", "limits: {window_requests_per_second: 0}\n", []string{
+			`settings.yaml:1: limits.window_requests_per_second: is 0, want 1 to 100000 requests`,
+		}},
 		{"rate above burst", "limits: {requests_per_second: 50, request_burst: 10}\n", []string{
 			`settings.yaml:1: limits.request_burst: is 10, less than requests_per_second, 50: the rate could never be reached`,
 		}},

@@ -21,9 +21,6 @@ const (
 	maxNote  = registers.MaxNote
 	// maxCallbacks is how many call-backs one answer holds.
 	maxCallbacks = 500
-	// Audit entries of one answer.
-	defaultAuditLimit = 100
-	maxAuditLimit     = 500
 )
 
 type tokenBody struct {
@@ -98,7 +95,7 @@ type callbackBody struct {
 	Department   surveys.DepartmentID      `json:"department"`
 	Place        surveys.PlaceID           `json:"place"`
 	Grade        surveys.Grade             `json:"grade"`
-	Tags         []string                  `json:"tags"`
+	Tags         []surveys.Option          `json:"tags"`
 	Comment      string                    `json:"comment,omitempty"`
 	HasPhone     bool                      `json:"has_phone"`
 	State        registers.CallbackState   `json:"state"`
@@ -251,6 +248,20 @@ func (s *Server) listSetAsides(c *call) error {
 	return c.json(http.StatusOK, map[string]any{"set_aside": bodies})
 }
 
+// POST /api/v1/set-aside/{id}/reveal: what the device sent, as text. The store
+// audits it with the reading, so that there is no reading without an entry.
+func (s *Server) revealSetAside(c *call) error {
+	id, err := pathNumber(c, "id")
+	if err != nil {
+		return err
+	}
+	body, err := s.o.Store.OpenSetAside(c.ctx(), id, c.who.Actor())
+	if err != nil {
+		return err
+	}
+	return c.json(http.StatusOK, map[string]any{"body": string(body)})
+}
+
 // POST /api/v1/set-aside/{id}/resolve
 func (s *Server) resolveSetAside(c *call) error {
 	id, err := pathNumber(c, "id")
@@ -273,36 +284,6 @@ func (s *Server) resolveSetAside(c *call) error {
 		return err
 	}
 	return c.nothing()
-}
-
-type auditBody struct {
-	Sequence int64    `json:"sequence"`
-	At       wireTime `json:"at"`
-	Actor    string   `json:"actor"`
-	Action   string   `json:"action"`
-	Subject  string   `json:"subject"`
-	Detail   string   `json:"detail"`
-}
-
-// GET /api/v1/audit?before=&limit=: newest first, those before a sequence.
-func (s *Server) listAudit(c *call) error {
-	before, err := queryNumber(c, "before", 0, 1<<62)
-	if err != nil {
-		return err
-	}
-	limit, err := queryNumber(c, "limit", defaultAuditLimit, maxAuditLimit)
-	if err != nil {
-		return err
-	}
-	entries, err := s.o.Store.AuditEntries(c.ctx(), before, int(limit))
-	if err != nil {
-		return err
-	}
-	bodies := make([]auditBody, len(entries))
-	for i, e := range entries {
-		bodies[i] = auditBody{e.Sequence, wireTime(e.At), e.Actor.Username, e.Action, e.Subject, e.Detail}
-	}
-	return c.json(http.StatusOK, map[string]any{"entries": bodies})
 }
 
 func queryNumber(c *call, name string, fallback, most int64) (int64, error) {

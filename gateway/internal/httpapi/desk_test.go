@@ -42,7 +42,7 @@ type callbackRead struct {
 	Department, Place, Comment string
 	State, Outcome, Note       string
 	Grade                      int
-	Tags                       []string
+	Tags                       []surveys.Option
 	DueOn                      string     `json:"due_on"`
 	WorkdaysLeft               int        `json:"workdays_left"`
 	HasPhone                   bool       `json:"has_phone"`
@@ -63,7 +63,8 @@ func TestCallbacks(t *testing.T) {
 	first := all[1]
 	today := surveys.DayOf(w.now(), storetest.Zone())
 	want := callbackRead{
-		ID: first.ID, Department: "finance", Place: "settlement-1", Comment: plantedComment, State: "open", Grade: 1, Tags: []string{"attitude"},
+		ID: first.ID, Department: "finance", Place: "settlement-1", Comment: plantedComment, State: "open", Grade: 1,
+		Tags:  []surveys.Option{{ID: "attitude", Text: surveys.Text{ZH: "态度差", EN: "Attitude"}}},
 		DueOn: storetest.Weekdays{}.AddWorkdays(today, 15).String(), WorkdaysLeft: 15, HasPhone: true,
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
@@ -208,6 +209,17 @@ func TestSetAside(t *testing.T) {
 	if len(got) != 1 || got[0].FactID != id.String() || got[0].Reason != "text is too long" {
 		t.Fatalf("set aside: %s", r.Body)
 	}
+	reveal := fmt.Sprintf("/api/v1/set-aside/%d/reveal", got[0].ID)
+	w.person("curious", "", "all but set_aside.work").post(reveal, nil).want(http.StatusForbidden).without(plantedComment).problem(http.StatusForbidden, "forbidden")
+	if slices.Contains(w.auditActions(5), "set_aside.open") {
+		t.Error("a refused reading is in the audit log as one that took place")
+	}
+	if body := decodeReply[struct{ Body string }](c.post(reveal, nil).want(http.StatusOK)).Body; body != `{"comment":"`+plantedComment+`"}` {
+		t.Errorf("revealed %s, want what was sent", body)
+	}
+	w.audited("set_aside.open")
+	c.post("/api/v1/set-aside/999999/reveal", nil).problem(http.StatusNotFound, "not_found")
+
 	one := fmt.Sprintf("/api/v1/set-aside/%d/resolve", got[0].ID)
 	c.post(one, map[string]string{"note": " "}).problem(http.StatusUnprocessableEntity, "invalid_field")
 	c.post(one, map[string]string{"note": "已核实"}).want(http.StatusNoContent)
@@ -215,8 +227,12 @@ func TestSetAside(t *testing.T) {
 	if r := c.get("/api/v1/set-aside").want(http.StatusOK); r.Body.String() != `{"set_aside":[]}`+"\n" {
 		t.Errorf("still open: %s", r.Body)
 	}
-	c.get("/api/v1/set-aside?state=resolved").want(http.StatusOK)
+	c.get("/api/v1/set-aside?state=resolved").want(http.StatusOK).without(plantedComment)
 	w.audited("set_aside.resolve")
+	c.post(reveal, nil).want(http.StatusOK) // what was resolved can still be looked at
+	if strings.Contains(w.logs.String(), plantedComment) {
+		t.Error("what was set aside is in the log")
+	}
 }
 
 func TestAudit(t *testing.T) {
@@ -246,10 +262,46 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+func TestAuditSaysWhatItsIDsAreCalled(t *testing.T) {
+	w := newWorld(t)
+	c := w.person("auditor", "", "audit.view")
+	token, err := w.store.CreateToken(t.Context(), sqlstore.Token{Label: "HIS 收费系统", Hash: [32]byte{1}}, sqlstore.Actor{Account: 1, Username: "auditor"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := func(action, subject string) {
+		t.Helper()
+		if err := w.store.AppendAudit(t.Context(), sqlstore.AuditEntry{Actor: auditor(), Action: action, Subject: subject}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	entry("account.unlock", "1")
+	entry("account.unlock", "99")
+	entry("device.revoke", "no device")
+	entry("callback.outcome", "1") // no account's number
+	type named struct {
+		Actor, Action, Subject string
+		ActorName              string `json:"actor_name"`
+		SubjectName            string `json:"subject_name"`
+	}
+	got := decodeReply[struct{ Entries []named }](c.get("/api/v1/audit?limit=5").want(http.StatusOK).without(plantedPhone)).Entries
+	want := []named{
+		{"test", "callback.outcome", "1", "", ""},
+		{"test", "device.revoke", "no device", "", ""},
+		{"test", "account.unlock", "99", "", ""},
+		{"test", "account.unlock", "1", "", "张伟"},
+		{"auditor", "token.create", fmt.Sprint(token.ID), "张伟", "HIS 收费系统"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("entries (-want +got):\n%s", diff)
+	}
+}
+
 func TestOrganisationIsTheAccountsOwnPart(t *testing.T) {
 	w := newWorld(t)
 	type answer struct {
 		Departments, Places []struct{ ID string }
+		Zone                string
 		StaffCount          int `json:"staff_count"`
 	}
 	officer := decodeReply[answer](w.person("officer", "", "board.view").get("/api/v1/organisation").want(http.StatusOK).without("王芳", "1024"))
@@ -257,7 +309,7 @@ func TestOrganisationIsTheAccountsOwnPart(t *testing.T) {
 		t.Errorf("an officer sees %+v, want everything", officer)
 	}
 	head := decodeReply[answer](w.person("head", "internal", "head").get("/api/v1/organisation").want(http.StatusOK))
-	want := answer{Departments: []struct{ ID string }{{"internal"}, {"cardiology"}}, Places: []struct{ ID string }{{"cardiology-desk"}, {"ward-3"}}, StaffCount: 1}
+	want := answer{Departments: []struct{ ID string }{{"internal"}, {"cardiology"}}, Places: []struct{ ID string }{{"cardiology-desk"}, {"ward-3"}}, Zone: "Asia/Shanghai", StaffCount: 1}
 	if diff := cmp.Diff(want, head); diff != "" {
 		t.Errorf("a head's part (-want +got):\n%s", diff)
 	}

@@ -61,6 +61,7 @@ type DeskStore interface {
 	CloseCallback(ctx context.Context, id registers.CallbackID, outcome registers.CallbackOutcome, note surveys.Secret, done bool, by sqlstore.Actor) (sqlstore.Callback, error)
 	Questionnaires(ctx context.Context) ([]sqlstore.PublishedQuestionnaire, error)
 	SetAsides(ctx context.Context, open bool) ([]sqlstore.SetAsideEntry, error)
+	OpenSetAside(ctx context.Context, number int64, by sqlstore.Actor) ([]byte, error)
 	ResolveSetAside(ctx context.Context, id int64, note string, by sqlstore.Actor) error
 }
 
@@ -125,7 +126,11 @@ type Options struct {
 	// RequestsPerSecond (50) and RequestBurst (200) bound the API requests of
 	// one address.
 	RequestsPerSecond, RequestBurst int
-	RequestTimeout                  time.Duration // how long an API request may take (15 s)
+	// WindowRequestsPerSecond (200; at least RequestsPerSecond) bounds what the
+	// holder of one window token may report, wherever it asks from, and
+	// windowBurst times as many at once.
+	WindowRequestsPerSecond int
+	RequestTimeout          time.Duration // how long an API request may take (15 s)
 }
 
 const (
@@ -138,6 +143,9 @@ const (
 	// every enrolmentInterval.
 	enrolmentBurst    = 20
 	enrolmentInterval = 10 * time.Second
+	// windowBurst seconds' worth of transactions may come at once: a system that
+	// was cut off for a moment reports what it held back.
+	windowBurst = 2
 )
 
 func (o Options) withDefaults() Options {
@@ -148,6 +156,8 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.WrongCodePause, 10*time.Minute)
 	orDefault(&o.RequestsPerSecond, 50)
 	orDefault(&o.RequestBurst, 200)
+	orDefault(&o.WindowRequestsPerSecond, 200)
+	o.WindowRequestsPerSecond = max(o.WindowRequestsPerSecond, o.RequestsPerSecond)
 	orDefault(&o.RequestTimeout, 15*time.Second)
 	return o
 }

@@ -49,6 +49,7 @@ func (s *Server) ownDepartments(c *call) []surveys.DepartmentID {
 
 type organisationBody struct {
 	Name        surveys.Text         `json:"name"`
+	Zone        string               `json:"zone"` // of the hospital's clock, by its IANA name
 	Departments []surveys.Department `json:"departments"`
 	Places      []surveys.Place      `json:"places"`
 	StaffCount  int                  `json:"staff_count"`
@@ -58,10 +59,10 @@ type organisationBody struct {
 func (s *Server) showOrganisation(c *call) error {
 	org := s.o.Organisation
 	if !c.who.OwnDepartmentOnly() {
-		return c.json(http.StatusOK, organisationBody{org.Name, list(org.Departments), list(org.Places), len(org.Staff)})
+		return c.json(http.StatusOK, organisationBody{org.Name, s.o.Zone.String(), list(org.Departments), list(org.Places), len(org.Staff)})
 	}
 	own := s.ownDepartments(c)
-	body := organisationBody{Name: org.Name, Departments: []surveys.Department{}, Places: []surveys.Place{}}
+	body := organisationBody{Name: org.Name, Zone: s.o.Zone.String(), Departments: []surveys.Department{}, Places: []surveys.Place{}}
 	for _, d := range org.Departments {
 		if slices.Contains(own, d.ID) {
 			body.Departments = append(body.Departments, d)

@@ -15,6 +15,9 @@ const (
 	open access = iota
 	// bearer: the handler itself checks the token or secret it is sent.
 	bearer
+	// windowToken: the handler itself checks the token of a window's system,
+	// which, once found good, has a limit of its own in place of its address's.
+	windowToken
 	// signedIn: whoever has a session, even with a password yet to change.
 	signedIn
 	// permitted: a session whose password is its own, with the route's
@@ -51,7 +54,7 @@ func routes() []route {
 		{get, "/api/v1/enrolments/{enrolment_id}", bearer, "", false, (*Server).showEnrolment},
 		{post, "/api/v1/enrolments/approve", permitted, auth.DevicesManage, false, (*Server).approveEnrolment},
 
-		{post, "/api/v1/windows/{window}/transactions", bearer, "", false, (*Server).reportTransaction},
+		{post, "/api/v1/windows/{window}/transactions", windowToken, "", false, (*Server).reportTransaction},
 		{post, "/api/v1/operator/windows/{window}/transactions", permitted, auth.TransactionsCreate, true, (*Server).operatorTransaction},
 		{get, "/api/v1/operator/windows/{window}", permitted, auth.TransactionsCreate, true, (*Server).operatorWindow},
 
@@ -80,6 +83,7 @@ func routes() []route {
 		{post, "/api/v1/callbacks/{id}/outcome", permitted, auth.CallbacksWork, true, (*Server).recordCallback},
 
 		{get, "/api/v1/set-aside", permitted, auth.SetAsideWork, false, (*Server).listSetAsides},
+		{post, "/api/v1/set-aside/{id}/reveal", permitted, auth.SetAsideWork, false, (*Server).revealSetAside},
 		{post, "/api/v1/set-aside/{id}/resolve", permitted, auth.SetAsideWork, false, (*Server).resolveSetAside},
 
 		{get, "/api/v1/audit", permitted, auth.AuditView, false, (*Server).listAudit},

@@ -40,7 +40,7 @@ func TestEveryRouteAsksForWhatItsRowSays(t *testing.T) {
 			switch rt.access {
 			case signedIn, permitted:
 				bare.problem(http.StatusUnauthorized, "not_signed_in")
-			case bearer:
+			case bearer, windowToken:
 				bare.problem(http.StatusUnauthorized, "bad_token")
 			case open:
 				if bare.Code == http.StatusNotFound || bare.Code >= 500 {

@@ -24,7 +24,8 @@ type Server struct {
 	o         Options
 	files     *screens
 	metrics   *metrics
-	addresses *auth.AddressLimiter // every API request
+	addresses *auth.AddressLimiter // every API request but those of windows
+	windows   *auth.TokenLimiter   // requests with a token that was found good
 	signIns   *auth.AddressLimiter
 	enrolling *auth.AddressLimiter
 	waiting   sync.Mutex
@@ -40,6 +41,7 @@ func New(o Options) (*Server, error) {
 	s := &Server{
 		o:         o,
 		addresses: auth.NewAddressLimiter(o.RequestBurst, time.Second/time.Duration(o.RequestsPerSecond)),
+		windows:   auth.NewTokenLimiter(o.WindowRequestsPerSecond, windowBurst*o.WindowRequestsPerSecond),
 		signIns:   auth.NewAddressLimiter(signInBurst, signInInterval),
 		enrolling: auth.NewAddressLimiter(enrolmentBurst, enrolmentInterval),
 		codes:     auth.NewTries[sqlstore.AccountID](o.WrongCodes, o.WrongCodePause, o.WrongCodePause),
@@ -265,7 +267,7 @@ func (s *Server) endpoint(rt route) http.Handler {
 	}
 	inner = s.origins.Handler(inner)
 	return s.fixed(rt.method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) {
-		if wait, ok := s.addresses.Allow(ClientAddress(r, s.o.TrustedProxies), s.o.Now()); !ok {
+		if wait, ok := s.allow(r, rt); !ok {
 			s.answer(w, r, tooMany(wait))
 			return
 		}
@@ -273,6 +275,21 @@ func (s *Server) endpoint(rt route) http.Handler {
 		defer cancel()
 		inner.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+// allow takes one turn of whoever asks. A window's system takes it from its
+// token's own limit once the token was found good, so that one system behind
+// one address can serve every window; until then, and with any other token, it
+// counts as its address, before the store is asked about it.
+func (s *Server) allow(r *http.Request, rt route) (wait time.Duration, ok bool) {
+	if rt.access == windowToken {
+		if hash, sent := bearerHash(r); sent {
+			if wait, ok, known := s.windows.Allow(hash, s.o.Now()); known {
+				return wait, ok
+			}
+		}
+	}
+	return s.addresses.Allow(ClientAddress(r, s.o.TrustedProxies), s.o.Now())
 }
 
 // answer writes an error; nil means the handler has answered.

@@ -84,11 +84,13 @@ func (s *Server) windowToken(c *call) (sqlstore.Token, error) {
 	}
 	token, err := s.o.Store.FindToken(c.ctx(), hash)
 	if errors.Is(err, sqlstore.ErrNotFound) || err == nil && !token.RevokedAt.IsZero() {
+		s.windows.Forget(hash)
 		return sqlstore.Token{}, badToken()
 	}
 	if err != nil {
 		return token, err
 	}
+	s.windows.Know(hash)
 	if c.now.Sub(token.LastUsedAt) >= tokenGranularity {
 		if err := s.o.Store.TouchToken(c.ctx(), token.ID, c.now); err != nil {
 			return token, err

@@ -3,13 +3,16 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"qingfeng/gateway/internal/auth"
 	"qingfeng/surveys"
+	"qingfeng/surveys/sqlstore"
 )
 
 // system makes a window system with a token for these windows (none: all).
@@ -256,4 +259,52 @@ func FuzzTransactionBody(f *testing.F) {
 			t.Errorf("the refusal repeats the body: %q", p.message)
 		}
 	})
+}
+
+// TestAWindowTokenHasALimitOfItsOwn: one hospital system reports for all
+// windows from one address, and what else comes from there neither slows it nor
+// is let through by it.
+func TestAWindowTokenHasALimitOfItsOwn(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.RequestsPerSecond, o.RequestBurst, o.WindowRequestsPerSecond = 1, 4, 10 })
+	at := w.now()
+	w.o.Now = func() time.Time { return at } // no turn comes back while the test runs
+	text, hash := auth.NewSecret()
+	token, err := w.store.CreateToken(t.Context(), sqlstore.Token{Label: "HIS", Hash: hash}, auditor())
+	if err != nil {
+		t.Fatal(err)
+	}
+	his, other := w.anybody(), w.anybody() // at one address
+	his.header.Set("Authorization", "Bearer "+text)
+	unknown, _ := auth.NewSecret()
+	other.header.Set("Authorization", "Bearer "+unknown)
+	number := 0
+	report := func(c *client) *reply {
+		number++
+		return c.post("/api/v1/windows/settlement-1/transactions", map[string]any{"transaction": strconv.Itoa(number), "kind": "settlement"})
+	}
+	report(his).want(http.StatusAccepted) // its address's turn: the token is not known yet
+	for range 3 {
+		report(other).problem(http.StatusUnauthorized, "bad_token")
+	}
+	report(other).problem(http.StatusTooManyRequests, "too_many_requests")
+	for range windowBurst * 10 {
+		report(his).want(http.StatusAccepted)
+	}
+	if p := report(his).problem(http.StatusTooManyRequests, "too_many_requests"); p.RetryAfterSeconds < 1 {
+		t.Errorf("told to come back after %d s", p.RetryAfterSeconds)
+	}
+	elsewhere := w.anybody()
+	elsewhere.remote = "198.51.100.9:4000"
+	elsewhere.header = his.header
+	report(elsewhere).problem(http.StatusTooManyRequests, "too_many_requests") // the token counts, not where it is used
+	elsewhere.header = http.Header{}
+	elsewhere.get("/api/v1/session").problem(http.StatusUnauthorized, "not_signed_in")
+
+	at = at.Add(time.Second)
+	if err := w.store.RevokeToken(t.Context(), token.ID, auditor()); err != nil {
+		t.Fatal(err)
+	}
+	report(his).problem(http.StatusUnauthorized, "bad_token")
+	report(his).problem(http.StatusUnauthorized, "bad_token") // the one turn its address has back
+	report(his).problem(http.StatusTooManyRequests, "too_many_requests")
 }

@@ -21,6 +21,7 @@ type fakeScores struct {
 	watch    []chan<- struct{}
 	built    int
 	asked    []analytics.BoardOptions
+	counts   *analytics.Counts // when set, boards are built from them
 }
 
 func newFakeScores() *fakeScores {
@@ -78,6 +79,9 @@ func (f *fakeScores) Board(opt analytics.BoardOptions) (analytics.BoardView, ana
 	defer f.mu.Unlock()
 	f.built++
 	f.asked = append(f.asked, opt)
+	if f.counts != nil {
+		return analytics.BuildBoard(sampleHospital(), f.counts, opt), f.position
+	}
 	unit := func(id, kind string, n int64) analytics.Unit {
 		return analytics.Unit{
 			ID: id, Kind: kind, Name: text("某科", "A unit"), Figure: analytics.Figure{Offered: n, Answered: n, Withheld: analytics.WithheldNotEnough},
@@ -137,7 +141,7 @@ func (f *fakeLists) callbacks(context.Context) (live.Callbacks, error) {
 	c := live.Callbacks{Open: f.open}
 	for range f.open {
 		c.List = append(c.List, live.Callback{
-			ID: factID(7).String(), At: noon.Add(-time.Minute), Department: "finance", Place: "settlement-2", Grade: 1, Tags: []string{"queue"}, Phone: true, State: "open",
+			ID: factID(7).String(), At: noon.Add(-time.Minute), Department: "finance", Place: "settlement-2", Grade: 1, Tags: []surveys.Option{{ID: "queue", Text: text("排队太久", "Long wait")}}, Phone: true, State: "open",
 		})
 	}
 	return c, f.err

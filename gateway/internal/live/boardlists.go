@@ -22,9 +22,9 @@ type Callback struct {
 	Department surveys.DepartmentID
 	Place      surveys.PlaceID
 	Grade      surveys.Grade
-	Tags       []string
-	Phone      bool   // somebody left a number
-	State      string // open, calling, done
+	Tags       []surveys.Option // with the words the patient saw
+	Phone      bool             // somebody left a number
+	State      string           // open, calling, done
 }
 
 // BoardDevice is a device as boards show it.
@@ -79,7 +79,7 @@ type wireCallback struct {
 	Department surveys.DepartmentID `json:"department"`
 	Place      surveys.PlaceID      `json:"place"`
 	Grade      surveys.Grade        `json:"grade"`
-	Tags       []string             `json:"tags"`
+	Tags       []surveys.Option     `json:"tags"`
 	Phone      bool                 `json:"phone"`
 	State      string               `json:"state"`
 }
@@ -99,7 +99,7 @@ func encodeCallbacks(c Callbacks) []byte {
 	for i, cb := range c.List {
 		tags := cb.Tags
 		if tags == nil {
-			tags = []string{}
+			tags = []surveys.Option{}
 		}
 		w.List[i] = wireCallback{cb.ID, wireTime(cb.At), cb.Department, cb.Place, cb.Grade, tags, cb.Phone, cb.State}
 	}

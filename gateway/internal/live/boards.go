@@ -92,6 +92,9 @@ func NewBoards(opt BoardOptions) (*Boards, error) {
 	if opt.Coalesce <= 0 {
 		opt.Coalesce = defaultCoalesce
 	}
+	if opt.MinAnswers <= 0 {
+		opt.MinAnswers = analytics.DefaultMinAnswers
+	}
 	d, err := newDoor(opt.DoorOptions)
 	if err != nil {
 		return nil, fmt.Errorf("prepare boards: %w", err)

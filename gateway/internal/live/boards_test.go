@@ -150,9 +150,40 @@ func TestBehindAndTheDaysTurnAreShownWithoutACount(t *testing.T) {
 		defer s.scores.mu.Unlock()
 		return s.scores.asked[len(s.scores.asked)-1]
 	}()
-	want := analytics.BoardOptions{From: 20261122, To: 20261122, Today: 20261122, Hour: 10, Audience: analytics.AudienceOffice}
+	want := analytics.BoardOptions{
+		From: 20261122, To: 20261122, Today: 20261122, Hour: 10, Audience: analytics.AudienceOffice, MinAnswers: analytics.DefaultMinAnswers,
+	}
 	if diff := cmp.Diff(want, last); diff != "" {
 		t.Errorf("asked the scores for (-want +got):\n%s", diff)
+	}
+}
+
+// TestAHeadSeesTheHoursOfTodayThatAreOver holds the hub to saying which hour it
+// is: without it none of today's answers would be counted in for a department's
+// head, and with a wrong one too many.
+func TestAHeadSeesTheHoursOfTodayThatAreOver(t *testing.T) {
+	s := start(t)
+	s.scores.counts = analytics.NewCounts()
+	for hour, n := range map[int]int64{8: 12, 9: 12, 10: 12} { // noon is 10:42
+		s.scores.counts.AddEvent(&surveys.Event{
+			Kind: surveys.EventRatingRecorded, At: noon.UnixMilli(), Day: 20261121, Hour: hour, Place: "settlement-2", Department: "finance",
+			Version: samplePaper().Version(), Item: "grade", Mode: surveys.ModeWindow, Series: surveys.SeriesAsked, Grade: 5,
+		}, n)
+	}
+	sc := s.board(live.Viewer{ID: "head", Audience: analytics.AudienceDepartment, Department: "finance"})
+	sc.send(`{"type":"subscribe","period":"today"}`)
+	type frame struct {
+		Departments []struct{ Figure analytics.Figure }
+	}
+	var snapshot, later frame
+	sc.into(sc.expect("snapshot"), &snapshot)
+	if got := snapshot.Departments[0].Figure; !got.Shown || got.Grades[4] != 24 {
+		t.Errorf("at 10:42 the head's figure is %+v, want the 24 answers from before 10", got)
+	}
+	s.clock.set(noon.Add(20 * time.Minute))
+	sc.into(sc.expect("delta"), &later)
+	if got := later.Departments[0].Figure; got.Grades[4] != 36 {
+		t.Errorf("at 11:02 the head's figure is %+v, want all 36", got)
 	}
 }
 

@@ -88,6 +88,8 @@ type snapshotFrame struct {
 	AsOf        wireTime           `json:"as_of"`
 	Behind      bool               `json:"behind"`
 	Audience    analytics.Audience `json:"audience"`
+	Zone        string             `json:"zone"`        // of the hospital's clock
+	MinAnswers  int                `json:"min_answers"` // from how many a score is shown
 	Hospital    json.RawMessage    `json:"hospital"`
 	Departments []json.RawMessage  `json:"departments"`
 	Arrivals    []wireArrival      `json:"arrivals"`
@@ -172,7 +174,7 @@ func (b *Boards) refresh() {
 	defer b.mu.Unlock()
 	for _, v := range b.views {
 		next := b.build(v.key)
-		frame := v.advance(&next)
+		frame := b.advance(v, &next)
 		if frame == nil {
 			continue
 		}
@@ -206,7 +208,7 @@ func (b *Boards) subscribe(s *boardSession, period Period) {
 		b.views[key] = v
 	}
 	if v.snapshot == nil {
-		shared, err := websocket.NewPreparedMessage(websocket.TextMessage, v.content.snapshot(key))
+		shared, err := websocket.NewPreparedMessage(websocket.TextMessage, b.snapshot(&v.content, key))
 		if err != nil {
 			b.door.log.Error("a board's snapshot could not be prepared", "error", err)
 			return
@@ -262,11 +264,11 @@ func (b *Boards) build(key viewKey) content {
 // advance makes next the view's content and gives the frame that takes a board
 // there, or nil when nothing a board shows has changed. It is a snapshot where
 // a delta cannot say it: another epoch, or other departments.
-func (v *view) advance(next *content) []byte {
+func (b *Boards) advance(v *view, next *content) []byte {
 	old := &v.content
 	if next.position.Epoch != old.position.Epoch || next.position.Offset < old.position.Offset || !slices.EqualFunc(next.units, old.units, func(a, b encodedUnit) bool { return a.id == b.id }) {
 		v.content, v.snapshot = *next, nil
-		return next.snapshot(v.key)
+		return b.snapshot(next, v.key)
 	}
 	d := deltaFrame{
 		Type: typeDelta, Epoch: next.position.Epoch, Offset: next.position.Offset, Previous: old.position.Offset,
@@ -318,10 +320,10 @@ func wireArrivals(arrivals []analytics.Arrival) []wireArrival {
 	return out
 }
 
-func (c *content) snapshot(key viewKey) []byte {
+func (b *Boards) snapshot(c *content, key viewKey) []byte {
 	f := snapshotFrame{
 		Type: typeSnapshot, Epoch: c.position.Epoch, Offset: c.position.Offset, Period: key.period,
-		AsOf: c.asOf, Behind: c.position.Behind, Audience: key.audience,
+		AsOf: c.asOf, Behind: c.position.Behind, Audience: key.audience, Zone: b.opt.Zone.String(), MinAnswers: b.opt.MinAnswers,
 		Hospital: c.hospital, Departments: make([]json.RawMessage, len(c.units)),
 		Arrivals: wireArrivals(c.arrivals), Callbacks: c.callbacks, Devices: c.devices,
 	}

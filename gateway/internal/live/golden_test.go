@@ -98,6 +98,7 @@ func TestGoldenFrameOfTheDaysTurn(t *testing.T) {
 	sc := s.welcomed("/ws/device", s.enrol(1, surveys.DeviceWindowTablet, "settlement-2"), "page-1")
 	s.clock.set(noon.Add(24 * time.Hour))
 	golden(t, "self_test_due", sc.expect("self_test_due"))
+	golden(t, "heartbeat", sc.expect("heartbeat"))
 }
 
 func TestGoldenFramesFromTablets(t *testing.T) {

@@ -98,11 +98,11 @@ func TestWithdrawTakesOnlyThePromptThatIsShown(t *testing.T) {
 	sc := s.welcomed("/ws/device", s.enrol(1, surveys.DeviceWindowTablet, "settlement-2"), "page-1")
 	s.tablets.Prompt(samplePrompt(501))
 	sc.expect("prompt")
-	s.tablets.Withdraw(factID(77), "settlement-2", live.WithdrawExpired)
-	s.tablets.Withdraw(factID(501), "settlement-3", live.WithdrawExpired)
-	s.tablets.Withdraw(factID(501), "settlement-2", live.WithdrawExpired)
-	s.tablets.Withdraw(factID(501), "settlement-2", live.WithdrawExpired)
-	if got := sc.answer(); got != withdrawnFrame(501, live.WithdrawExpired) {
+	s.tablets.Withdraw(factID(77), "settlement-2", live.WithdrawRated)
+	s.tablets.Withdraw(factID(501), "settlement-3", live.WithdrawRated)
+	s.tablets.Withdraw(factID(501), "settlement-2", live.WithdrawRated)
+	s.tablets.Withdraw(factID(501), "settlement-2", live.WithdrawRated)
+	if got := sc.answer(); got != withdrawnFrame(501, live.WithdrawRated) {
 		t.Errorf("got %s, want the prompt withdrawn", got)
 	}
 	sc.send(rating(t, 1, nil))

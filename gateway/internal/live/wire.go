@@ -142,12 +142,12 @@ type promptWithdrawnFrame struct {
 	Reason   WithdrawReason `json:"reason"`
 }
 
-// WithdrawReason says why a prompt leaves the screens.
+// WithdrawReason says why a prompt leaves the screens before its time: that it
+// expired they see for themselves.
 type WithdrawReason string
 
 // Reasons to withdraw a prompt.
 const (
-	WithdrawExpired  WithdrawReason = "expired"
 	WithdrawRated    WithdrawReason = "rated"
 	WithdrawReplaced WithdrawReason = "replaced"
 )

@@ -48,6 +48,8 @@ type BoardState struct {
 	AsOf        time.Time           `json:"as_of"`
 	Behind      bool                `json:"behind"`
 	Audience    analytics.Audience  `json:"audience"`
+	Zone        string              `json:"zone"`
+	MinAnswers  int                 `json:"min_answers"`
 	Hospital    analytics.Unit      `json:"hospital"`
 	Departments []analytics.Unit    `json:"departments"`
 	Arrivals    []analytics.Arrival `json:"arrivals"`
@@ -290,7 +292,7 @@ func (b *Board) applyLocked(data []byte) error {
 	}
 	s.Head, s.AsOf, s.Behind = f.Head, f.AsOf, f.Behind
 	if f.Type == "snapshot" {
-		s.Period, s.Audience = f.Period, f.Audience
+		s.Period, s.Audience, s.Zone, s.MinAnswers = f.Period, f.Audience, f.Zone, f.MinAnswers
 	}
 	if f.Hospital != nil {
 		s.Hospital = *f.Hospital
