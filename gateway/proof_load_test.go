@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -341,9 +340,4 @@ func (s *site) foldStore() map[fact]int64 {
 		}
 	})
 	return counts
-}
-
-// sortIDs puts ids into the order they were made in.
-func sortIDs(ids []surveys.FactID) {
-	slices.SortFunc(ids, func(a, b surveys.FactID) int { return slices.Compare(a[:], b[:]) })
 }
