@@ -88,7 +88,7 @@ func loadArrivals(ctx context.Context, client redis.UniversalClient, node string
 	}
 	var arrivals []analytics.Arrival
 	for _, en := range entriesOf(messages) {
-		e, err := DecodeEvent([]byte(en.body))
+		e, err := DecodeEvent(en.body)
 		if err == nil && e.Kind == surveys.EventRatingRecorded && len(arrivals) < recentArrivals {
 			arrivals = append(arrivals, arrivalOf(&e).arrival())
 		}

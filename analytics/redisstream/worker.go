@@ -243,7 +243,7 @@ func (w *Worker) advance(ctx context.Context, entries []entry) error {
 		if en.sequence != w.watermark+1+int64(i) || i == MaxBatch {
 			break
 		}
-		event, err := DecodeEvent([]byte(en.body))
+		event, err := DecodeEvent(en.body)
 		if err != nil && i == 0 {
 			return w.retry(ctx, en, err)
 		}

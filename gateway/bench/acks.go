@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"os"
 	"time"
 )
 
@@ -48,10 +50,12 @@ func runAcks(ctx context.Context, b *bench, record func(string, sample)) error {
 		if err != nil {
 			return err
 		}
+		spent := s.spending()
 		ours, err := closedLoop(ctx, tablets, b.length(3*time.Second))
 		if err != nil {
 			return err
 		}
+		spent(b.log, ours.n)
 		record("acked", sample{ours.perSecond, h})
 		record("ack-p99", sample{ours.p99.Seconds(), e.p99.Seconds()})
 		if err := s.settle(ctx); err != nil {
@@ -68,6 +72,24 @@ func runAcks(ctx context.Context, b *bench, record func(string, sample)) error {
 		record("ack-one", sample{one.p50.Seconds(), raw.Seconds()})
 	}
 	return nil
+}
+
+// spending notes how long the processors worked for gateway, Redis and
+// generator until the function it gives is called, which prints it for each
+// of n ratings: a figure that a busy machine does not change.
+func (s *site) spending() func(w io.Writer, n int64) {
+	pids := map[string]int{"gateway": s.gateway.cmd.Process.Pid, "redis": s.redis.cmd.Process.Pid, "generator": os.Getpid()}
+	before := map[string]time.Duration{}
+	for name, pid := range pids {
+		before[name] = cpuTime(pid)
+	}
+	return func(w io.Writer, n int64) {
+		fmt.Fprint(w, "  CPU each:")
+		for _, name := range []string{"gateway", "redis", "generator"} {
+			fmt.Fprintf(w, " %s %.1f µs", name, float64((cpuTime(pids[name])-before[name]).Nanoseconds())/1000/float64(max(n, 1)))
+		}
+		fmt.Fprintln(w)
+	}
 }
 
 // rawWay measures each leg of a rating's way by itself and gives H, the rate of

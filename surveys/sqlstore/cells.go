@@ -221,7 +221,7 @@ func (w *writer) emit(e *surveys.Event) error {
 	if err != nil {
 		return err
 	}
-	w.eventText = appendEvent(w.eventText[:0], e)
+	w.eventText = surveys.AppendEvent(w.eventText[:0], e)
 	w.cache.events = append(w.cache.events, string(w.eventText))
 	w.cache.pending[c]++
 	w.wrote++

@@ -36,9 +36,6 @@ func (s *Store) Fail(ctx context.Context, err error) error {
 	})
 }
 
-// AppendEvent is the hand-written encoder.
-func AppendEvent(e *surveys.Event) []byte { return appendEvent(nil, e) }
-
 // NormalPhone is the number as it is sealed.
 func NormalPhone(typed surveys.Secret) string { return normalPhone(typed) }
 
@@ -64,13 +61,4 @@ func (s *Store) Checkpoint() error { return s.keeper.look() }
 func (s *Store) HoldWriter() (release func()) {
 	s.writer.gate.Lock()
 	return s.writer.gate.Unlock
-}
-
-// ParseEvent is the hand-written decoder.
-func ParseEvent(text string, e *surveys.Event) error { return parseEvent(text, e) }
-
-// PlainEvent reports whether the decoder reads text without encoding/json.
-func PlainEvent(text string) bool {
-	var e surveys.Event
-	return (&eventReader{rest: text, ok: true}).read(&e)
 }

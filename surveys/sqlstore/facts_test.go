@@ -43,7 +43,7 @@ func folded(t *testing.T, s *sqlstore.Store, from surveys.Day) map[string]int64 
 	t.Helper()
 	groups := map[string]int64{}
 	_, err := s.Fold(t.Context(), from, func(e *surveys.Event, n int64) error {
-		groups[string(sqlstore.AppendEvent(e))] += n
+		groups[string(surveys.AppendEvent(nil, e))] += n
 		return nil
 	})
 	if err != nil {

@@ -21,7 +21,7 @@ func (s *Store) EventsAfter(ctx context.Context, after int64, limit int) ([]surv
 	query := "SELECT sequence, event FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?"
 	err = scan(ctx, conn, 2, query, []driver.Value{after, int64(limit)}, func(v []driver.Value) error {
 		e := surveys.SequencedEvent{Sequence: v[0].(int64)}
-		if err := parseEvent(textOf(v[1]), &e.Event); err != nil {
+		if err := surveys.ParseEvent(textOf(v[1]), &e.Event); err != nil {
 			return fmt.Errorf("event %d: %w", e.Sequence, err)
 		}
 		events = append(events, e)

@@ -172,7 +172,7 @@ func TestFoldTakesEachDayOnce(t *testing.T) {
 			}
 			c := *e
 			c.Hour = 0
-			total[string(sqlstore.AppendEvent(&c))] += n
+			total[string(surveys.AppendEvent(nil, &c))] += n
 			return nil
 		})
 		if err != nil || mark != 12_000 {

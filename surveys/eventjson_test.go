@@ -1,36 +1,37 @@
-package sqlstore_test
+package surveys
 
 import (
 	"encoding/json"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"qingfeng/surveys"
-	"qingfeng/surveys/sqlstore"
 )
 
 // The hand-written encoder must write what encoding/json reads back as the
 // same event, and for the plain names of a hospital the same bytes.
 func TestEventJSON(t *testing.T) {
-	full := surveys.Event{
-		Kind: surveys.EventRatingDetailed, At: 1795233600123, Day: 20261121, Hour: 23, Department: "finance", Place: "settlement-1",
-		Staff: "0123456789abcdef", Version: "fedcba9876543210", Item: "satisfaction", Mode: surveys.ModeWindow, Series: surveys.SeriesAsked,
-		Grade: 5, Flagged: true, Tags: []surveys.Tag{{Item: "praise", ID: "careful"}, {Item: "praise", ID: "quick"}}, Device: "d", KeyWorked: true,
+	full := Event{
+		Kind: EventRatingDetailed, At: 1795233600123, Day: 20261121, Hour: 23, Department: "finance", Place: "settlement-1",
+		Staff: "0123456789abcdef", Version: "fedcba9876543210", Item: "satisfaction", Mode: ModeWindow, Series: SeriesAsked,
+		Grade: 5, Flagged: true, Tags: []Tag{{Item: "praise", ID: "careful"}, {Item: "praise", ID: "quick"}}, Device: "d", KeyWorked: true,
 	}
-	for name, e := range map[string]surveys.Event{"full": full, "empty": {}, "hour of a rollup": {Kind: surveys.EventPromptOffered, Day: 20260101, Hour: -1}} {
+	for name, e := range map[string]Event{"full": full, "empty": {}, "hour of a rollup": {Kind: EventPromptOffered, Day: 20260101, Hour: -1}} {
 		t.Run(name, func(t *testing.T) {
 			want, err := json.Marshal(&e)
-			must(t, err)
-			if diff := cmp.Diff(string(want), string(sqlstore.AppendEvent(&e))); diff != "" {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(AppendEvent(nil, &e))); diff != "" {
 				t.Errorf("JSON (-encoding/json +ours):\n%s", diff)
 			}
-			var back surveys.Event
-			must(t, sqlstore.ParseEvent(string(want), &back))
+			var back Event
+			if err := ParseEvent(string(want), &back); err != nil {
+				t.Fatal(err)
+			}
 			if diff := cmp.Diff(e, back); diff != "" {
 				t.Errorf("read back (-want +got):\n%s", diff)
 			}
-			if !sqlstore.PlainEvent(string(want)) {
+			if !plain(string(want)) {
 				t.Error("a plain event takes the slow way")
 			}
 		})
@@ -41,14 +42,18 @@ func FuzzEventJSON(f *testing.F) {
 	f.Add("finance", "settlement-1", "a\"b\\c\n\x00", "心内科", int64(1), 5)
 	f.Add("", "\u2028", "<&>", "\x7f", int64(-1), -3)
 	f.Fuzz(func(t *testing.T, department, place, staff, tag string, at int64, grade int) {
-		e := surveys.Event{Kind: surveys.EventRatingRecorded, At: at, Department: surveys.DepartmentID(department), Place: surveys.PlaceID(place),
-			Staff: surveys.StaffRef(staff), Grade: surveys.Grade(grade), Tags: []surveys.Tag{{Item: "i", ID: tag}}}
+		e := Event{Kind: EventRatingRecorded, At: at, Department: DepartmentID(department), Place: PlaceID(place),
+			Staff: StaffRef(staff), Grade: Grade(grade), Tags: []Tag{{Item: "i", ID: tag}}}
 		theirs, err := json.Marshal(&e)
-		must(t, err)
-		var want, got surveys.Event
-		must(t, json.Unmarshal(theirs, &want))
-		if err := sqlstore.ParseEvent(string(sqlstore.AppendEvent(&e)), &got); err != nil {
-			t.Fatalf("%v in %q", err, sqlstore.AppendEvent(&e))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want, got Event
+		if err := json.Unmarshal(theirs, &want); err != nil {
+			t.Fatal(err)
+		}
+		if err := ParseEvent(string(AppendEvent(nil, &e)), &got); err != nil {
+			t.Fatalf("%v in %q", err, AppendEvent(nil, &e))
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("read back (-encoding/json +ours):\n%s", diff)
@@ -64,16 +69,24 @@ func FuzzParseEvent(f *testing.F) {
 	f.Add(`{"kind":"x","at":01,"day":+1,"hour":3}`)
 	f.Add(`{"kind":"x","at":1,"day":1,"hour":3,"tags":[{"item":"a","id":"b"}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		if !sqlstore.PlainEvent(text) {
+		if !plain(text) {
 			return
 		}
-		var want, got surveys.Event
+		var want, got Event
 		if err := json.Unmarshal([]byte(text), &want); err != nil {
 			t.Fatalf("read what encoding/json refuses: %v", err)
 		}
-		must(t, sqlstore.ParseEvent(text, &got))
+		if err := ParseEvent(text, &got); err != nil {
+			t.Fatal(err)
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("read (-encoding/json +ours):\n%s", diff)
 		}
 	})
+}
+
+// plain reports whether an event's text is read the fast way.
+func plain(text string) bool {
+	r := eventReader{rest: text, ok: true}
+	return r.read(&Event{})
 }
