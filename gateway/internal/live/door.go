@@ -36,12 +36,14 @@ type door struct {
 }
 
 func newDoor(opt DoorOptions) (*door, error) {
-	h, err := newHub(*opt.timing)
+	d := &door{opt: opt, log: opt.Logger, pending: map[string]int{}}
+	d.ctx, d.stop = context.WithCancel(context.Background())
+	h, err := newHub(d.ctx, *opt.timing)
 	if err != nil {
+		d.stop()
 		return nil, err
 	}
-	d := &door{opt: opt, hub: h, log: opt.Logger, pending: map[string]int{}}
-	d.ctx, d.stop = context.WithCancel(context.Background())
+	d.hub = h
 	d.upgrader = websocket.Upgrader{
 		HandshakeTimeout: opt.timing.hello,
 		ReadBufferSize:   0, // the reader corkWriter made

@@ -20,9 +20,10 @@ const heartbeatFrame = `{"type":"heartbeat"}`
 // hub knows every open socket of one kind of screen: it pings them from one
 // loop, drops the silent, and closes all at the end.
 type hub struct {
-	timing timing
-	ping   *websocket.PreparedMessage
-	beat   *websocket.PreparedMessage // the heartbeat frame: pages never see a ping
+	timing   timing
+	ping     *websocket.PreparedMessage
+	drainers *drainers
+	beat     *websocket.PreparedMessage // the heartbeat frame: pages never see a ping
 
 	mu     sync.Mutex
 	wheel  [slots][]*socket
@@ -32,7 +33,8 @@ type hub struct {
 	empty  chan struct{} // closed once closed and count is 0
 }
 
-func newHub(t timing) (*hub, error) {
+// newHub makes a hub; what it keeps running ends with ctx.
+func newHub(ctx context.Context, t timing) (*hub, error) {
 	ping, err := websocket.NewPreparedMessage(websocket.PingMessage, nil)
 	if err != nil {
 		return nil, err
@@ -41,7 +43,7 @@ func newHub(t timing) (*hub, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare heartbeat: %w", err)
 	}
-	return &hub{timing: t, ping: ping, beat: beat, empty: make(chan struct{})}, nil
+	return &hub{timing: t, ping: ping, beat: beat, drainers: newDrainers(ctx.Done()), empty: make(chan struct{})}, nil
 }
 
 // add takes a socket in; false: the hub is closed or holds max already.

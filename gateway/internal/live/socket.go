@@ -120,7 +120,7 @@ func (s *socket) closing() bool {
 func (s *socket) drainLocked() {
 	if !s.draining {
 		s.draining = true
-		go s.drain()
+		s.hub.drainers.drain(s)
 	}
 }
 
