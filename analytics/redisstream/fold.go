@@ -56,37 +56,61 @@ func (a arrivalMessage) arrival() analytics.Arrival {
 
 // batch is what one apply adds.
 type batch struct {
+	today       surveys.Day // hours before yesterday are left out
 	first, last int64
 	ids         []string
 	mark        string
 	hashes      map[string]map[analytics.Cell]int64 // by name in the days set
 	arrivals    []arrivalMessage                    // oldest first
+
+	// The hashes of the day that was added to last, which is nearly always the
+	// next one's too; nil: not made yet, or not kept.
+	day          surveys.Day
+	cells, hours map[analytics.Cell]int64
 }
 
-func newBatch() *batch { return &batch{hashes: map[string]map[analytics.Cell]int64{}} }
+func newBatch(today surveys.Day) *batch {
+	return &batch{today: today, hashes: map[string]map[analytics.Cell]int64{}}
+}
 
 // add folds one entry in; entries come in order.
-func (b *batch) add(en *entry, e *surveys.Event, today surveys.Day) {
+func (b *batch) add(en *entry, e *surveys.Event) {
 	if b.first == 0 {
 		b.first = en.sequence
 	}
 	b.last = en.sequence
 	b.ids = append(b.ids, en.id)
+	if e.Day != b.day {
+		b.day, b.cells, b.hours = e.Day, nil, nil
+	}
 	analytics.Count(e, 1, func(c analytics.Cell, n int64) {
-		name := hashName(e.Day, c, today)
-		if name == "" {
-			return
+		h := &b.cells
+		if c.Kind == analytics.CellHour {
+			h = &b.hours
 		}
-		h := b.hashes[name]
-		if h == nil {
-			h = map[analytics.Cell]int64{}
-			b.hashes[name] = h
+		if *h == nil {
+			*h = b.hash(hashName(e.Day, c, b.today))
 		}
-		h[c] += n
+		if *h != nil {
+			(*h)[c] += n
+		}
 	})
 	if e.Kind == surveys.EventRatingRecorded {
 		b.arrivals = append(b.arrivals, arrivalOf(e))
 	}
+}
+
+// hash finds or makes the hash of a name; nil for none.
+func (b *batch) hash(name string) map[analytics.Cell]int64 {
+	if name == "" {
+		return nil
+	}
+	h := b.hashes[name]
+	if h == nil {
+		h = map[analytics.Cell]int64{}
+		b.hashes[name] = h
+	}
+	return h
 }
 
 // hashName says which hash a cell of a day lives in; empty: none, its hours are

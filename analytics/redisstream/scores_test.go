@@ -199,10 +199,10 @@ func TestArrivalsAreTheNewestRatingsAndSurviveARestart(t *testing.T) {
 }
 
 func TestChannelCarriesOnlyWhatBoardsShow(t *testing.T) {
-	b := newBatch()
+	b := newBatch(today)
 	for n := int64(1); n <= 60; n++ {
 		e := eventAt(n)
-		b.add(&entry{id: entryID(n), sequence: n}, &e.Event, today)
+		b.add(&entry{id: entryID(n), sequence: n}, &e.Event)
 	}
 	text, err := b.message(node, "e", noon)
 	if err != nil {

@@ -236,7 +236,7 @@ func (w *Worker) skip(ctx context.Context, entries []entry) ([]entry, error) {
 // advance counts what can be counted at once from the start of entries, or
 // deals with the first if it cannot be read.
 func (w *Worker) advance(ctx context.Context, entries []entry) error {
-	b, today := newBatch(), surveys.DayOf(w.opt.Now(), w.opt.Zone)
+	b := newBatch(surveys.DayOf(w.opt.Now(), w.opt.Zone))
 	var body string
 	for i := range entries {
 		en := &entries[i]
@@ -250,7 +250,7 @@ func (w *Worker) advance(ctx context.Context, entries []entry) error {
 		if err != nil {
 			break
 		}
-		b.add(en, &event, today)
+		b.add(en, &event)
 		body = en.body
 	}
 	b.mark = Mark([]byte(body))
@@ -362,7 +362,7 @@ func (w *Worker) retry(ctx context.Context, en *entry, reason error) error {
 
 func (w *Worker) giveUp(ctx context.Context, en *entry, reason error) error {
 	now := w.opt.Now()
-	b := newBatch()
+	b := newBatch(0) // nothing is added to it
 	b.first, b.last = en.sequence, en.sequence
 	message, err := b.message(w.opt.Node, w.opt.Epoch, now)
 	if err != nil {

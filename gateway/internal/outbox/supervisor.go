@@ -252,6 +252,13 @@ func (s *Supervisor) yesterday() surveys.Day {
 	return surveys.DayOf(s.opt.Now(), s.opt.Zone).AddDays(-1)
 }
 
+// breath is how long the relay waits after it has published all there was: a
+// busy second then makes some hundred batches in place of one for each commit,
+// and every batch costs Redis, the worker and the boards as much as dozens of
+// events. A tap after a quiet moment does not wait, and on a board the time is
+// less than a twentieth of a window.
+const breath = 3 * time.Millisecond
+
 // relay publishes the outbox in order.
 func (s *Supervisor) relay(ctx context.Context) error {
 	last, err := s.publisher.Last(ctx)
@@ -282,6 +289,11 @@ func (s *Supervisor) relay(ctx context.Context) error {
 			return err
 		}
 		last = events[len(events)-1].Sequence
+		if len(events) < redisstream.MaxBatch {
+			if err := wait(ctx, breath); err != nil {
+				return err
+			}
+		}
 	}
 }
 
