@@ -24,6 +24,9 @@ func TestProofKilledUnderLoadRealRedis(t *testing.T) {
 }
 
 func proveKills(t *testing.T, s *site, kills int) {
+	// A commit takes as long as everything around it, so that every other kill
+	// falls into one: an ack sent a moment too early would be found out.
+	s.putFaultDisk().slowWrites(100 * time.Microsecond)
 	load := newLoad(t, s, 6, 3000)
 	wall := s.enrol(1, surveys.DeviceWallBoard, "")[0]
 	running := s.start()
@@ -48,7 +51,7 @@ func proveKills(t *testing.T, s *site, kills int) {
 	acked, duplicates := load.ledger.count()
 	t.Logf("%d kills, %d lives with acknowledgements: %d facts acknowledged, %d of them when sent again, %d transactions reported",
 		kills, productive, acked, duplicates, len(reports.accepted))
-	if productive < kills/2 {
+	if productive < kills/3 {
 		t.Errorf("facts were acknowledged in %d of %d lives: too few were killed under load", productive, kills)
 	}
 	s.boardShows(board, load.ledger.totals())

@@ -20,8 +20,8 @@ import (
 // its disk.
 type faultDisk struct{ board []byte }
 
-// faultBoardSize is four numbers of 8 bytes; see faultdisk.c.
-const faultBoardSize = 32
+// faultBoardSize is five numbers of 8 bytes; see faultdisk.c.
+const faultBoardSize = 40
 
 // putFaultDisk makes the site's next lives run on such a disk.
 func (s *site) putFaultDisk() *faultDisk {
@@ -57,6 +57,11 @@ func (d *faultDisk) syncs() int64 { return int64(atomic.LoadUint64(d.at(0))) }
 // slow makes each sync take so much longer.
 func (d *faultDisk) slow(by time.Duration) {
 	atomic.StoreUint64(d.at(8), uint64(by.Microseconds()))
+}
+
+// slowWrites makes each write take so much longer.
+func (d *faultDisk) slowWrites(by time.Duration) {
+	atomic.StoreUint64(d.at(32), uint64(by.Microseconds()))
 }
 
 // full makes every write that would grow a file fail, or lets it pass again.

@@ -1,16 +1,17 @@
 /* A disk that can be watched, slowed and filled, for tests of the real binary.
  *
  * Preloaded into the gateway (LD_PRELOAD), it counts the calls that make data
- * durable and can make them slow, and can make writes fail as a full disk
- * does. It is steered through one shared file, mapped into memory, so that a
- * test turns a fault on and off while the gateway runs:
+ * durable, can make them and writes slow, and can make writes fail as a full
+ * disk does. It is steered through one shared file, mapped into memory, so that
+ * a test turns a fault on and off while the gateway runs:
  *
  *   offset  0  uint64  fsync and fdatasync calls so far
  *   offset  8  uint64  microseconds to add to each of them
  *   offset 16  uint64  1: writes that would grow a file fail with ENOSPC
  *   offset 24  uint64  writes refused so far
+ *   offset 32  uint64  microseconds to add to each write
  *
- * QINGFENG_FAULT_DISK names the file (at least 32 bytes); without it nothing
+ * QINGFENG_FAULT_DISK names the file (at least 40 bytes); without it nothing
  * changes.
  */
 #define _GNU_SOURCE
@@ -28,6 +29,7 @@ struct board {
     uint64_t delay_us;
     uint64_t full;
     uint64_t refused;
+    uint64_t write_delay_us;
 };
 
 static struct board *board;
@@ -77,6 +79,8 @@ ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t at) {
     static ssize_t (*real)(int, const void *, size_t, off64_t);
     if (!real) real = (ssize_t (*)(int, const void *, size_t, off64_t))dlsym(RTLD_NEXT, "pwrite64");
     if (refused(fd, (uint64_t)at + n)) return -1;
+    uint64_t us = board ? __atomic_load_n(&board->write_delay_us, __ATOMIC_SEQ_CST) : 0;
+    if (us) usleep((useconds_t)us);
     return real(fd, buf, n, at);
 }
 
