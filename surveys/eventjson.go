@@ -162,19 +162,29 @@ func (r *eventReader) must(name string) string {
 	return r.text(name)
 }
 
-func (r *eventReader) number(name string) int64 {
+// maxDigits keeps a number within int64.
+const maxDigits = 18
+
+// number reads a whole number as AppendEvent writes it: JSON knows no "+1" or
+// "01".
+func (r *eventReader) number(name string) (n int64) {
 	if !r.skip(name) {
 		r.ok = false
 		return 0
 	}
-	end := strings.IndexAny(r.rest, ",}")
-	if end < 0 {
+	negative := r.skip("-")
+	digits := 0
+	for digits < len(r.rest) && r.rest[digits] >= '0' && r.rest[digits] <= '9' && digits <= maxDigits {
+		n = n*10 + int64(r.rest[digits]-'0')
+		digits++
+	}
+	if digits == 0 || digits > maxDigits || r.rest[0] == '0' && (digits > 1 || negative) {
 		r.ok = false
 		return 0
 	}
-	digits := r.rest[:end]
-	n, err := strconv.ParseInt(digits, 10, 64)
-	r.ok = r.ok && err == nil && strconv.FormatInt(n, 10) == digits // JSON knows no "+1" or "01"
-	r.rest = r.rest[end:]
+	r.rest = r.rest[digits:]
+	if negative {
+		return -n
+	}
 	return n
 }

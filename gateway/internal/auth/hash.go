@@ -81,9 +81,21 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return h.phc(salt, key), nil
+}
+
+// HashOfNobody gives the PHC string of no password anybody knows. Nothing is
+// hashed for it; comparing a password with it takes as long as with any other.
+func (h *Hasher) HashOfNobody() string {
+	random := make([]byte, argonSaltBytes+argonKeyBytes)
+	_, _ = rand.Read(random) // never fails
+	return h.phc(random[:argonSaltBytes], random[argonSaltBytes:])
+}
+
+func (h *Hasher) phc(salt, key []byte) string {
 	b64 := base64.RawStdEncoding
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version,
-		h.params.memory, h.params.iterations, h.params.lanes, b64.EncodeToString(salt), b64.EncodeToString(key)), nil
+		h.params.memory, h.params.iterations, h.params.lanes, b64.EncodeToString(salt), b64.EncodeToString(key))
 }
 
 // Verify reports whether password is the one hash was made of. Its time does

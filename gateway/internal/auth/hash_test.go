@@ -122,3 +122,17 @@ func TestHasherBoundsWhatAFloodHolds(t *testing.T) {
 		}
 	})
 }
+
+func TestHashOfNobodyIsComparedLikeAnyOther(t *testing.T) {
+	h := NewHasherWith(64, 1)
+	nobody := h.HashOfNobody()
+	if h.Outdated(nobody) {
+		t.Errorf("%s has not today's parameters: comparing with it takes another time", nobody)
+	}
+	if ok, err := h.Verify(t.Context(), "", nobody); ok || err != nil {
+		t.Errorf("Verify = %v, %v; want that it does not match, and no error", ok, err)
+	}
+	if nobody == h.HashOfNobody() {
+		t.Error("two hashes of nobody are the same")
+	}
+}

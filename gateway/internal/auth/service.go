@@ -3,7 +3,6 @@ package auth
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -114,18 +113,13 @@ type Service struct {
 	accounts sync.Mutex
 }
 
-// New makes the service. It hashes once, for the comparison with accounts that
-// do not exist.
-func New(ctx context.Context, o Options) (*Service, error) {
+// New makes the service.
+func New(_ context.Context, o Options) (*Service, error) {
 	if o.Hasher == nil {
 		o.Hasher = NewHasher()
 	}
 	if o.Ended == nil {
 		o.Ended = func(sqlstore.AccountID) {}
-	}
-	nobody, err := o.Hasher.Hash(ctx, NewOneTimePassword())
-	if err != nil {
-		return nil, fmt.Errorf("prepare sign-in: %w", err)
 	}
 	p := o.Policy.withDefaults()
 	sessions := scs.New()
@@ -145,7 +139,7 @@ func New(ctx context.Context, o Options) (*Service, error) {
 		store: o.Store, roles: o.Roles, policy: p, now: o.Now, hasher: o.Hasher, ended: o.Ended,
 		sessions: sessions, tickets: NewTickets[BoardPass](o.Now),
 		unknown: NewTries[string](p.MaxTries, unknownWindow, p.Lock),
-		names:   newNameLocks(), nobody: nobody,
+		names:   newNameLocks(), nobody: o.Hasher.HashOfNobody(),
 	}, nil
 }
 
