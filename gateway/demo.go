@@ -24,6 +24,7 @@ type demoCommand struct {
 // enrols tablets through the real interfaces and lets simulated patients use
 // them.
 func (c demoCommand) Run(ctx context.Context, line *commands, w world) error {
+	calmCollector(w)
 	directory, err := os.MkdirTemp("", "qingfeng-demo-")
 	if err != nil {
 		return fmt.Errorf("make demo directory: %w", err)

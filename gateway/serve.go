@@ -38,6 +38,7 @@ type serveCommand struct{}
 
 // Run starts the gateway and serves until ctx ends.
 func (serveCommand) Run(ctx context.Context, line *commands, w world) error {
+	calmCollector(w)
 	cfg, err := loadConfig(line, w)
 	if err != nil {
 		return err
@@ -45,16 +46,21 @@ func (serveCommand) Run(ctx context.Context, line *commands, w world) error {
 	return serve(ctx, cfg, w, func(url string, s *system) error { return announce(w, cfg, url, s.oneTimePassword, s.trial) })
 }
 
-// serve opens everything, calls ready with the address to open, and serves
-// until ctx ends or the server fails. ready announces the gateway, may start
-// more work of its own, and returns at once.
-func serve(ctx context.Context, cfg *config.Config, w world, ready func(url string, s *system) error) error {
+// calmCollector sets how often garbage is collected, unless the environment
+// says it. It comes first of all: reading the settings makes some garbage too.
+func calmCollector(w world) {
 	if w.getenv("GOGC") == "" {
 		debug.SetGCPercent(garbagePercent)
 	}
 	if w.getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
 	}
+}
+
+// serve opens everything, calls ready with the address to open, and serves
+// until ctx ends or the server fails. ready announces the gateway, may start
+// more work of its own, and returns at once.
+func serve(ctx context.Context, cfg *config.Config, w world, ready func(url string, s *system) error) error {
 	listener, err := listen(cfg)
 	if err != nil {
 		return err
