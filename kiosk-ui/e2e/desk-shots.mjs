@@ -108,6 +108,20 @@ await draw('desk-callbacks-done', {
   size: SMALL,
   act: (page) => page.click('.tabs button:last-child'),
 })
+await draw('desk-set-aside-sent', {
+  hash: '#/set-aside/7',
+  act: async (page) => {
+    await page.click('.sent .button')
+    await page.waitForSelector('.sent .facts')
+    await page.click('.sent summary')
+  },
+})
+await draw('desk-set-aside-resolved-en', {
+  hash: '#/set-aside',
+  language: 'en',
+  size: SMALL,
+  act: (page) => page.click('.tabs button:last-child'),
+})
 await draw('desk-expired', {
   hash: '#/callbacks/44',
   act: async (page, state) => {

@@ -197,6 +197,13 @@ export function arrivals() {
   }))
 }
 
+const reasons = {
+  less_queueing: { zh: '排队太久', en: 'Long wait in line' },
+  smoother_communication: { zh: '没有讲清楚', en: 'Not explained clearly' },
+  thoughtful_nursing: { zh: '护理不够周到', en: 'Nursing was not attentive' },
+  easier_settlement: { zh: '缴费结算麻烦', en: 'Paying was a hassle' },
+}
+
 export function callbacks(open = 5) {
   const list = [
     ['set-3', 1, ['less_queueing', 'smoother_communication'], true, 'calling'],
@@ -210,7 +217,7 @@ export function callbacks(open = 5) {
     department: 'cashier',
     place,
     grade,
-    tags,
+    tags: tags.map((id) => ({ id, text: reasons[id] })),
     phone,
     state,
   }))
@@ -241,6 +248,8 @@ export function snapshot(state, period) {
     as_of: at(state === 'behind' ? 4 : 0),
     behind: state === 'behind',
     audience: 'office',
+    zone: 'Asia/Shanghai',
+    min_answers: 10,
     ...whole,
     arrivals: quiet ? [] : arrivals(),
     callbacks: callbacks(quiet ? 0 : 5),

@@ -34,6 +34,14 @@ const places = [
   place('outpatient-lobby', 'lobby', '门诊大厅', 'Outpatient lobby', 'outpatient-office'),
 ]
 
+const reasons = {
+  less_queueing: { zh: '排队太久', en: 'Long wait in line' },
+  easier_settlement: { zh: '缴费结算麻烦', en: 'Paying was a hassle' },
+  faster_dispensing: { zh: '取药不方便', en: 'Hard to get medicine' },
+  finer_service: { zh: '态度冷淡、不耐烦', en: 'Cold or impatient manner' },
+  smoother_communication: { zh: '没有讲清楚', en: 'Not explained clearly' },
+  thoughtful_nursing: { zh: '护理不够周到', en: 'Nursing was not attentive' },
+}
 const callback = (id, left, due, at, department, where, grade, tags, comment, has_phone, more = {}) => ({
   id,
   rating_id: fact(id),
@@ -43,7 +51,7 @@ const callback = (id, left, due, at, department, where, grade, tags, comment, ha
   department,
   place: where,
   grade,
-  tags,
+  tags: tags.map((id) => ({ id, text: reasons[id] })),
   ...(comment ? { comment } : {}),
   has_phone,
   state: 'open',
@@ -280,19 +288,49 @@ const setAside = [
     at: ago(20 * MINUTE),
   },
 ]
+setAside.push({
+  id: 6,
+  fact_id: fact(6),
+  device: devices[1].id,
+  kind: 'rating',
+  reason: 'already_rated',
+  at: ago(2 * DAY),
+  resolved_at: ago(1 * DAY),
+  resolved_by: 'zhangmin',
+  note: '患者连点两次，以第一次为准。',
+})
+const sent = JSON.stringify({
+  at: ago(3 * HOUR),
+  callback_phone: '13800138000',
+  comment: '等了四十分钟，没有人解释为什么。',
+  device: devices[1].id,
+  id: fact(7),
+  rating_id: fact(3),
+  tags: ['less_queueing'],
+  type: 'rating_detail',
+})
 const actions = [
   ['zhangmin', 'callback.reveal_phone', '41', ''],
   ['zhangmin', 'callback.outcome', '39', 'reached'],
-  ['admin', 'device.enrol', devices[4].id, 'bedside_tablet cardiology-ward'],
-  ['', 'device.shared_key', devices[5].id, ''],
-  ['admin', 'account.create', '5', '["window_operator"]'],
-  ['admin', 'token.create', '2', '["pharmacy-1"]'],
+  ['admin', 'device.enrol', devices[4].id, 'bedside_tablet cardiology-ward', devices[4].name],
+  ['gateway', 'device.shared_key', devices[5].id, '', devices[5].name],
+  ['admin', 'account.create', '5', '["window_operator"]', accounts[4].name],
+  ['admin', 'account.change', '4', '{"department":"cashier","roles":["department_head"]}', accounts[3].name],
+  ['admin', 'account.change', '4', '{"disabled":true}', accounts[3].name],
+  ['system', 'sign_in.locked', '4', '', accounts[3].name],
+  ['admin', 'token.create', '2', '["pharmacy-1"]', tokens[1].label],
+  ['zhangmin', 'set_aside.open', '6', ''],
   ['zhangmin', 'set_aside.resolve', '6', ''],
-  ['admin', 'device.revoke', devices[8].id, ''],
+  ['console', 'account.reset_password', '1', '{"password":"changed"}', accounts[0].name],
+  ['admin', 'device.revoke', devices[8].id, '', devices[8].name],
+  ['zhangmin', 'sign_in', '', ''],
+  ['gateway', 'store.rebuild_counts', '', ''],
 ]
+const people = { zhangmin: '张敏', admin: '系统管理员' }
 const audit = Array.from({ length: 137 }, (_, i) => {
-  const [actor, action, subject, detail] = actions[i % actions.length]
-  return { sequence: 137 - i, at: ago((i + 1) * (i + 3) * 2 * MINUTE), actor, action, subject, detail }
+  const [actor, action, subject, detail, subject_name] = actions[i % actions.length]
+  const at = ago((i + 1) * (i + 3) * 2 * MINUTE)
+  return { sequence: 137 - i, at, actor, actor_name: people[actor], action, subject, subject_name, detail }
 })
 const questionnaires = [
   ['window', 3, '9f2c41d07ab6e815', '窗口即时评价', 'Rating at the window', true, 21],
@@ -376,7 +414,13 @@ export function answers(method, url, got, scenario, state) {
   if (path.startsWith('/session')) return session(path, method, got, scenario, state)
   if (!state.signedIn) return fail(401, 'not_signed_in')
   if (path === '/organisation') {
-    return ok({ name: { zh: '清风医院', en: 'Qingfeng Hospital' }, departments, places, staff_count: 1400 })
+    return ok({
+      name: { zh: '清风医院', en: 'Qingfeng Hospital' },
+      zone: 'Asia/Shanghai',
+      departments,
+      places,
+      staff_count: 1400,
+    })
   }
   if (scenario === 'error') return fail(500, 'internal', { request_id: '7f3a-91c2' })
   if (path.startsWith('/operator/')) return operator(method, got, state)
@@ -411,7 +455,12 @@ export function answers(method, url, got, scenario, state) {
     case 'POST /tokens':
       return { status: 201, body: { id: 2, token: 'Jx0c7mWzZP1vQ3eT9rY5uK8aLhB2nD4fG6sXoIiEwRk' } }
     case 'GET /set-aside':
-      return list('set_aside', setAside)
+      return list(
+        'set_aside',
+        setAside.filter((s) => (url.searchParams.get('state') === 'resolved') === Boolean(s.resolved_at)),
+      )
+    case 'POST /set-aside/:id/reveal':
+      return ok({ body: sent })
     case 'GET /audit': {
       const before = Number(url.searchParams.get('before') ?? 1e9)
       const limit = Number(url.searchParams.get('limit') ?? 100)

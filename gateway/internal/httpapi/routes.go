@@ -72,7 +72,7 @@ func routes() []route {
 		{patch, "/api/v1/accounts/{id}", permitted, auth.AccountsManage, false, (*Server).changeAccount},
 		{post, "/api/v1/accounts/{id}/reset-password", permitted, auth.AccountsManage, false, (*Server).resetPassword},
 		{post, "/api/v1/accounts/{id}/unlock", permitted, auth.AccountsManage, false, (*Server).unlockAccount},
-		{get, "/api/v1/roles", permitted, auth.AccountsManage, false, (*Server).listRoles},
+		{get, "/api/v1/roles", permitted, "", false, (*Server).listRoles},
 
 		{get, "/api/v1/tokens", permitted, auth.TokensManage, false, (*Server).listTokens},
 		{post, "/api/v1/tokens", permitted, auth.TokensManage, false, (*Server).createToken},

@@ -1,17 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import {
-  cleanedDiffers,
-  clock,
-  count,
-  day,
-  hourOf,
-  minutesSince,
-  NOTHING,
-  percent,
-  score,
-  tagText,
-  wholePercent,
-} from './format'
+import { cleanedDiffers, count, minutesSince, NOTHING, percent, score, timesIn, wholePercent } from './format'
 import { hidden, shown } from './testing'
 
 describe('numbers', () => {
@@ -39,11 +27,18 @@ describe('numbers', () => {
 
 describe('times', () => {
   it("are the hospital's, wherever the screen hangs", () => {
+    const { clock, day, hour } = timesIn('Asia/Shanghai')
     expect(clock('2026-11-21T02:42:07.120Z')).toBe('10:42')
     expect(clock('2026-11-21T16:05:00.000Z')).toBe('00:05')
-    expect(hourOf('2026-11-21T16:05:00.000Z')).toBe(0)
+    expect(hour('2026-11-21T16:05:00.000Z')).toBe(0)
     expect(clock('soon')).toBe(NOTHING)
     expect(day('2026-11-21T16:05:00.000Z', 'zh')).toBe('11月22日星期日')
+    expect(timesIn('Asia/Urumqi').clock('2026-11-21T02:42:07.120Z')).toBe('08:42')
+  })
+
+  it.each([undefined, 'Nowhere/Land'])("are the screen's own while the zone is %s", (zone) => {
+    const at = new Date(2026, 10, 21, 9, 5)
+    expect(timesIn(zone).clock(at)).toBe('09:05')
   })
 
   it('never count minutes backwards', () => {
@@ -61,13 +56,5 @@ describe('cleanedDiffers', () => {
     ['withheld', hidden('not_enough', 3), false],
   ])('%s', (_, figure, want) => {
     expect(cleanedDiffers(figure)).toBe(want)
-  })
-})
-
-describe('tagText', () => {
-  it('words the service goals, takes words as they come, and leaves what it does not know', () => {
-    expect(tagText('less_queueing', 'zh')).toBe('看病少排队')
-    expect(tagText({ zh: '态度', en: 'Manner' }, 'en')).toBe('Manner')
-    expect(tagText('other_thing', 'zh')).toBe('other thing')
   })
 })

@@ -45,7 +45,7 @@ const zh = {
   withheld: { no_data: '暂无评价', not_enough: '样本不足', protected: '已隐去' },
   withheldHint: {
     no_data: '这一时段还没有评价',
-    not_enough: '满10条评价后显示得分',
+    not_enough: '满{n}条评价后显示得分',
     protected: '隐去以免推算出相邻小样本的得分',
   },
   legendScore: '得分与95%区间',
@@ -98,7 +98,7 @@ const zh = {
     lead: '评价一到，这里会立刻显示：',
     points: [
       '全院得分与95%区间，连同邀评数、评价数和应答率',
-      '满10条的科室与窗口，在同一条0–100标尺上排开',
+      '满{n}条的科室与窗口，在同一条0–100标尺上排开',
       '不满意的评价进入右侧回访清单，当天致电',
     ],
   },
@@ -178,7 +178,7 @@ const en: Messages = {
   withheld: { no_data: 'No answers yet', not_enough: 'Too few', protected: 'Protected' },
   withheldHint: {
     no_data: 'No answers in this period yet',
-    not_enough: 'The score appears from 10 answers',
+    not_enough: 'The score appears from {n} answers',
     protected: 'Hidden so that a small neighbour cannot be worked out',
   },
   legendScore: 'Score and 95% interval',
@@ -231,7 +231,7 @@ const en: Messages = {
     lead: 'As soon as ratings come, you will see here:',
     points: [
       'the hospital’s score with its 95% interval, offered, answered and response rate',
-      'departments and windows with 10 answers or more, side by side on one 0–100 scale',
+      'departments and windows with {n} answers or more, side by side on one 0–100 scale',
       'dissatisfied ratings in the call-back list on the right, to be phoned the same day',
     ],
   },

@@ -19,6 +19,8 @@ const snapshot: Snapshot = {
   as_of: '2026-11-21T02:42:00.000Z',
   behind: false,
   audience: 'office',
+  zone: 'Asia/Shanghai',
+  min_answers: 12,
   hospital: unit('hospital', shown(90, 100)),
   departments: [unit('a', shown(80, 20)), unit('b', shown(95, 30))],
   arrivals: [arrival('w1')],
@@ -46,6 +48,7 @@ describe('apply', () => {
   it('takes a snapshot whole', () => {
     const board = held()
     expect(board).toMatchObject({ epoch: 'e1', offset: 10, period: 'today', behind: false, audience: 'office' })
+    expect(board).toMatchObject({ zone: 'Asia/Shanghai', minAnswers: 12 })
     expect(board.departments.map((u) => u.id)).toEqual(['a', 'b'])
   })
 

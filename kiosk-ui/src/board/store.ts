@@ -16,6 +16,8 @@ export interface Board {
   asOf: string
   behind: boolean
   audience: 'office' | 'department'
+  zone: string
+  minAnswers: number
   hospital: Unit
   departments: readonly Unit[]
   arrivals: readonly KeptArrival[]
@@ -47,6 +49,8 @@ function fromSnapshot(frame: Snapshot): Board {
     asOf: frame.as_of,
     behind: frame.behind,
     audience: frame.audience,
+    zone: frame.zone,
+    minAnswers: frame.min_answers,
     hospital: frame.hospital,
     departments: frame.departments,
     arrivals: keep(frame.arrivals ?? [], []),

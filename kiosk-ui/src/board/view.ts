@@ -1,9 +1,11 @@
 import { computed, type InjectionKey, inject, reactive, ref, watch } from 'vue'
 import { HTML_LANG, inLanguage } from '../shared/i18n'
-import type { Language, Text } from '../shared/wire'
-import { hourOf } from './format'
+import type { Figure, Language, Text } from '../shared/wire'
+import { timesIn } from './format'
 import { messages } from './messages'
 import { isNight, nextTheme, type Theme } from './theme'
+
+type Withheld = NonNullable<Figure['withheld']>
 
 const LANGUAGE_KEY = 'qingfeng.board.language'
 const THEME_KEY = 'qingfeng.board.theme'
@@ -15,8 +17,12 @@ export function createView() {
   const wall = ref(new URLSearchParams(location.search).has('wall'))
   const offset = ref(0)
   const now = ref(Date.now())
+  /** What the gateway says of its hospital; unknown until the first snapshot. */
+  const zone = ref<string>()
+  const minAnswers = ref(0)
   const t = computed(() => messages(language.value))
-  const night = computed(() => isNight(theme.value, hourOf(now.value)))
+  const times = computed(() => timesIn(zone.value))
+  const night = computed(() => isNight(theme.value, times.value.hour(now.value)))
 
   watch(language, (value) => localStorage.setItem(LANGUAGE_KEY, value))
   watch(theme, (value) => localStorage.setItem(THEME_KEY, value))
@@ -44,8 +50,28 @@ export function createView() {
     theme.value = nextTheme(theme.value)
   }
   const name = (text: Text) => inLanguage(text, language.value)
+  const clock = (at: string | number) => times.value.clock(at)
+  const day = (at: string | number) => times.value.day(at, language.value)
+  const withheldHint = (why: Withheld) => t.value.withheldHint[why].replace('{n}', String(minAnswers.value))
 
-  return reactive({ language, theme, night, wall, offset, now, t, tick, switchLanguage, switchTheme, name })
+  return reactive({
+    language,
+    theme,
+    night,
+    wall,
+    offset,
+    zone,
+    minAnswers,
+    now,
+    t,
+    tick,
+    switchLanguage,
+    switchTheme,
+    name,
+    clock,
+    day,
+    withheldHint,
+  })
 }
 
 export type View = ReturnType<typeof createView>

@@ -1,13 +1,13 @@
 // What every part of the desk shares, handed down once by the shell.
-import { type ComputedRef, computed, type InjectionKey, inject, onScopeDispose, type Ref, reactive } from 'vue'
+import { type ComputedRef, computed, type InjectionKey, inject, onScopeDispose, type Ref, reactive, ref } from 'vue'
 import { useI18n } from 'vue-i18n'
 import { useLanguage } from '../shared/i18n'
 import type { Api } from './api'
 import type { Command } from './keys'
 import type { Notices } from './notices'
 import type { Route } from './router'
-import type { Department, Organisation, Place, Session, Tag, Text } from './types'
-import { agoWords, errorWords, exactDay, exactTime, shortTime, tagId, type Words } from './words'
+import type { Department, Organisation, Place, Session, Text } from './types'
+import { agoWords, errorWords, exactDay, exactTime, shortTime, type Words } from './words'
 
 export interface Desk {
   api: Api
@@ -57,9 +57,13 @@ export function useDraft<T extends object>(name: string, fresh: () => T): { draf
   }
 }
 
+/** The hospital's time zone, once the gateway has said it. */
+export const ZONE: InjectionKey<Ref<string | undefined>> = Symbol('zone')
+
 /** Words in the reader's language: messages, names from the wire, dates. */
 export function useWords() {
   const { t, tx, language } = useLanguage()
+  const zone = inject(ZONE, () => ref(), true)
   const say = (words: Words) => sayWith(t, words)
   return {
     t,
@@ -68,9 +72,9 @@ export function useWords() {
     say,
     sayError: (error: unknown) => say(errorWords(error)),
     count: (key: string, n: number) => sayWith(t, { key, with: { n } }),
-    exactTime: (at?: string) => exactTime(at, language.value),
+    exactTime: (at?: string) => exactTime(at, language.value, zone.value),
     exactDay: (day: string | number) => exactDay(day, language.value),
-    shortTime: (at: string | undefined, now: number) => shortTime(at, language.value, now),
+    shortTime: (at: string | undefined, now: number) => shortTime(at, language.value, now, zone.value),
     ago: (at: string | undefined, now: number) => say(agoWords(at, now)),
   }
 }
@@ -114,11 +118,4 @@ export function useIdWords(): (prefix: string, id: string) => string {
     const key = `${prefix}.${id.replaceAll(/[-.]/g, '_')}`
     return te(key) ? t(key) : id
   }
-}
-
-/** A reason tag in words: the gateway's, else ours, else its id. */
-export function useTagWords(): (tag: Tag) => string {
-  const { tx } = useLanguage()
-  const words = useIdWords()
-  return (tag) => (typeof tag !== 'string' && tag.text ? tx(tag.text) : words('tag', tagId(tag)))
 }

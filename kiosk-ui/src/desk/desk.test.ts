@@ -126,7 +126,7 @@ describe('today', () => {
   const all = ['callbacks.work', 'devices.view', 'devices.manage', 'set_aside.work']
 
   it('lists what waits, the most pressing first', async () => {
-    const todo = await readTodo(api(), all, () => now)
+    const todo = await readTodo(api(), all, 'Asia/Shanghai', () => now)
     expect(todo.callbacks?.map((c) => c.id)).toEqual([1, 2, 0])
     expect(todo.closedToday).toBe(1)
     expect(agenda(todo, all).map((l) => [l.id, l.n])).toEqual([
@@ -140,15 +140,15 @@ describe('today', () => {
   })
   it('asks only for what the account may read', async () => {
     const asked = api()
-    const todo = await readTodo(asked, ['devices.view'], () => now)
+    const todo = await readTodo(asked, ['devices.view'], 'Asia/Shanghai', () => now)
     expect(vi.mocked(asked.get).mock.calls).toEqual([['/api/v1/devices']])
     expect(agenda(todo, ['devices.view']).map((l) => l.id)).toEqual(['devices_offline'])
   })
   it('shows the rest when one list fails, and fails when all do', async () => {
-    const todo = await readTodo(api(['set-aside']), all, () => now)
+    const todo = await readTodo(api(['set-aside']), all, 'Asia/Shanghai', () => now)
     expect(todo.failed).toEqual(['set-aside'])
     expect(todo.devices).toBe(1)
-    await expect(readTodo(api(['/']), all, () => now)).rejects.toBeInstanceOf(ApiError)
+    await expect(readTodo(api(['/']), all, 'Asia/Shanghai', () => now)).rejects.toBeInstanceOf(ApiError)
   })
 })
 

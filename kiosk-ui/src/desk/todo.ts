@@ -3,7 +3,7 @@
 import { type Api, listOf } from './api'
 import type { SectionId } from './permissions'
 import type { Callback, Device, SetAside } from './types'
-import { byDeviceNeed, byNextToDo } from './words'
+import { businessDay, byDeviceNeed, byNextToDo } from './words'
 
 export interface Todo {
   /** Open call-backs, the next to do first; absent: not this account's work. */
@@ -17,12 +17,15 @@ export interface Todo {
   failed: SectionId[]
 }
 
-const businessDay = (at: number) => new Intl.DateTimeFormat('en-CA', { timeZone: 'Asia/Shanghai' }).format(at)
-
-export async function readTodo(api: Api, permissions: readonly string[], now: () => number = Date.now): Promise<Todo> {
+export async function readTodo(
+  api: Api,
+  permissions: readonly string[],
+  zone: string | undefined,
+  now: () => number = Date.now,
+): Promise<Todo> {
   const todo: Todo = { closedToday: 0, faulty: [], offline: [], devices: 0, waiting: 0, failed: [] }
   const parts: [SectionId, string, () => Promise<void>][] = [
-    ['callbacks', 'callbacks.work', () => readCallbacks(api, todo, businessDay(now()))],
+    ['callbacks', 'callbacks.work', () => readCallbacks(api, todo, now(), zone)],
     ['devices', 'devices.view', () => readDevices(api, todo)],
     ['set-aside', 'set_aside.work', () => readSetAside(api, todo)],
   ]
@@ -34,14 +37,14 @@ export async function readTodo(api: Api, permissions: readonly string[], now: ()
   return todo
 }
 
-async function readCallbacks(api: Api, todo: Todo, today: string): Promise<void> {
+async function readCallbacks(api: Api, todo: Todo, now: number, zone: string | undefined): Promise<void> {
   const [open, done] = await Promise.all([
     api.get('/api/v1/callbacks?state=open'),
     api.get('/api/v1/callbacks?state=done'),
   ])
   todo.callbacks = listOf<Callback>(open, 'callbacks').sort(byNextToDo)
   todo.closedToday = listOf<Callback>(done, 'callbacks').filter(
-    (c) => c.closed_at && businessDay(Date.parse(c.closed_at)) === today,
+    (c) => c.closed_at && businessDay(Date.parse(c.closed_at), zone) === businessDay(now, zone),
   ).length
 }
 

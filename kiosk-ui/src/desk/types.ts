@@ -1,8 +1,8 @@
 // The desk's side of the wire: what the gateway answers, name for name.
 
-import type { DeviceKind, Grade, PlaceKind, Text } from '../shared/wire'
+import type { DeviceKind, Grade, PlaceKind, Tag, Text } from '../shared/wire'
 
-export type { DeviceKind, Grade, PlaceKind, Text }
+export type { DeviceKind, Grade, PlaceKind, Tag, Text }
 
 export type Fault = 'no_self_test' | 'key_not_seen' | 'shared_key' | 'queue_broken'
 
@@ -42,6 +42,8 @@ export interface Place {
 
 export interface Organisation {
   name: Text
+  /** The hospital's time zone by its IANA name. */
+  zone: string
   departments: Department[]
   places: Place[]
   staff_count: number
@@ -97,9 +99,6 @@ export interface Token {
 
 export type CallbackOutcome = 'reached' | 'no_answer' | 'declined' | 'no_number'
 
-/** A reason tag: its id, with its words when the gateway sends them. */
-export type Tag = string | { id: string; text: Text }
-
 export interface Callback {
   id: number | string
   rating_id: string
@@ -125,8 +124,8 @@ export interface SetAside {
   kind: string
   reason: string
   at: string
-  body?: string
   resolved_at?: string
+  resolved_by?: string
   note?: string
 }
 
@@ -134,8 +133,11 @@ export interface AuditEntry {
   sequence: number
   at: string
   actor: string
+  /** What actor and subject are called today; absent where nothing has a name. */
+  actor_name?: string
   action: string
   subject: string
+  subject_name?: string
   detail: string
 }
 

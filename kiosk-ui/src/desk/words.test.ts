@@ -41,13 +41,14 @@ describe('a due date', () => {
 describe('a time', () => {
   const now = Date.parse('2026-11-21T07:00:00.000Z')
   it('is the hospital’s clock', () => {
-    expect(exactTime('2026-11-21T02:42:07.120Z', 'zh')).toBe('2026年11月21日 10:42')
-    expect(exactTime('never', 'zh')).toBe('')
+    expect(exactTime('2026-11-21T02:42:07.120Z', 'zh', 'Asia/Shanghai')).toBe('2026年11月21日 10:42')
+    expect(exactTime('2026-11-21T02:42:07.120Z', 'zh', 'Asia/Urumqi')).toBe('2026年11月21日 08:42')
+    expect(exactTime('never', 'zh', undefined)).toBe('')
   })
   it('drops the date on the same business day only', () => {
-    expect(shortTime('2026-11-21T02:42:07.120Z', 'zh', now)).toBe('10:42')
-    expect(shortTime('2026-11-20T15:59:00.000Z', 'zh', now)).toBe('11月20日 23:59')
-    expect(shortTime('2026-11-20T16:01:00.000Z', 'zh', now)).toBe('00:01')
+    expect(shortTime('2026-11-21T02:42:07.120Z', 'zh', now, 'Asia/Shanghai')).toBe('10:42')
+    expect(shortTime('2026-11-20T15:59:00.000Z', 'zh', now, 'Asia/Shanghai')).toBe('11月20日 23:59')
+    expect(shortTime('2026-11-20T16:01:00.000Z', 'zh', now, 'Asia/Shanghai')).toBe('00:01')
   })
   it.each([
     [undefined, 'ago.never'],

@@ -1,7 +1,8 @@
 // Facts into message keys: each function gives a key of the desk's messages and
 // what goes into it, so that both languages say the same thing.
+import { knownZone } from '../shared/zone'
 import { ApiError, OfflineError } from './api'
-import type { Account, Callback, Device, Fault, Tag } from './types'
+import type { Account, Callback, Device, Fault } from './types'
 
 export interface Words {
   key: string
@@ -64,14 +65,12 @@ export function agoWords(at: string | undefined, now: number): Words {
   return say('ago.days', { n: Math.floor(hours / 24) })
 }
 
-/** The hospital's zone: the desk shows its clock, whatever the laptop's is. */
-export const ZONE = 'Asia/Shanghai'
-
-export function exactTime(at: string | undefined, locale: string): string {
+/** Times are in the hospital's zone, whatever the laptop's is; in the laptop's own while `zone` is unknown. */
+export function exactTime(at: string | undefined, locale: string, zone: string | undefined): string {
   const then = at ? Date.parse(at) : Number.NaN
   if (Number.isNaN(then)) return ''
   return new Intl.DateTimeFormat(locale === 'zh' ? 'zh-CN' : 'en-GB', {
-    timeZone: ZONE,
+    timeZone: knownZone(zone),
     year: 'numeric',
     month: locale === 'zh' ? 'long' : 'short',
     day: 'numeric',
@@ -95,13 +94,23 @@ export function exactDay(day: string | number, locale: string): string {
   }).format(at)
 }
 
+/** The hospital's day at a moment, "2026-11-21". */
+export function businessDay(at: number, zone: string | undefined): string {
+  return new Intl.DateTimeFormat('en-CA', { timeZone: knownZone(zone) }).format(at)
+}
+
 /** Time of day today, otherwise month and day with the time. */
-export function shortTime(at: string | undefined, locale: string, now: number): string {
+export function shortTime(at: string | undefined, locale: string, now: number, zone: string | undefined): string {
   const then = at ? Date.parse(at) : Number.NaN
   if (Number.isNaN(then)) return ''
-  const day = (t: number) => new Intl.DateTimeFormat('en-CA', { timeZone: ZONE }).format(t)
-  const form: Intl.DateTimeFormatOptions = { timeZone: ZONE, hour: '2-digit', minute: '2-digit', hour12: false }
-  if (day(then) !== day(now)) Object.assign(form, { month: locale === 'zh' ? 'long' : 'short', day: 'numeric' })
+  const form: Intl.DateTimeFormatOptions = {
+    timeZone: knownZone(zone),
+    hour: '2-digit',
+    minute: '2-digit',
+    hour12: false,
+  }
+  if (businessDay(then, zone) !== businessDay(now, zone))
+    Object.assign(form, { month: locale === 'zh' ? 'long' : 'short', day: 'numeric' })
   return new Intl.DateTimeFormat(locale === 'zh' ? 'zh-CN' : 'en-GB', form).format(then)
 }
 
@@ -161,8 +170,6 @@ export function lockWords(seconds: number): Words {
   return say('error.locked_out_minutes', { n: Math.ceil(seconds / 60) })
 }
 
-export const tagId = (tag: Tag): string => (typeof tag === 'string' ? tag : tag.id)
-
 /** Lower-cased substrings: enough for some hundreds of rows. Every word must be found. */
 export function matches(query: string, ...fields: (string | undefined)[]): boolean {
   const hay = fields.filter(Boolean).join(' ').toLowerCase()
@@ -180,7 +187,17 @@ export function accountState(a: Account, now: number): AccountState {
   return a.must_change_password ? 'must_change' : 'active'
 }
 
-const REASONS = ['conflict', 'already_rated', 'invalid']
+const REASONS = [
+  'conflict',
+  'already_rated',
+  'invalid',
+  'unknown_prompt',
+  'unknown_version',
+  'second_detail',
+  'not_a_rating',
+  'rating_set_aside',
+  'refused_by_store',
+]
 
 /** Why a record was set aside, as a key of ours; a reason in the system's own words is `invalid`. */
 export function setAsideReason(reason: string): string {

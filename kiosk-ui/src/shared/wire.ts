@@ -165,7 +165,7 @@ export interface PromptFrame {
 export interface PromptWithdrawn {
   type: 'prompt_withdrawn'
   prompt_id: string
-  reason: 'expired' | 'rated' | 'replaced'
+  reason: 'rated' | 'replaced'
 }
 
 /** The business day turned: the device owes a new self-test. */
@@ -313,13 +313,16 @@ export interface Arrival {
   series: 'asked' | 'unasked'
 }
 
+/** A reason in the words of the questionnaire version the patient answered. */
+export type Tag = Option
+
 export interface CallbackEntry {
   id: string
   at: string
   department: string
   place: string
   grade: Grade
-  tags: string[]
+  tags: Tag[]
   phone: boolean
   state: 'open' | 'calling' | 'done'
 }
@@ -351,6 +354,10 @@ export interface Snapshot {
   as_of: string
   behind: boolean
   audience: 'office' | 'department'
+  /** The hospital's time zone by its IANA name. */
+  zone: string
+  /** From how many answers a figure is shown. */
+  min_answers: number
   hospital: Unit
   departments: Unit[]
   arrivals?: Arrival[]
