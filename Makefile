@@ -25,8 +25,10 @@ build: ui ## Build the screens and the gateway into bin/
 .PHONY: ui
 ui: kiosk-ui/dist/tablet.html ## Build the screens (needs Node)
 
+# Not `npm ci`: it refuses a lock file without the optional packages of every
+# other platform. This installs what the lock file says and leaves it alone.
 kiosk-ui/node_modules/.package-lock.json: kiosk-ui/package.json kiosk-ui/package-lock.json
-	@cd kiosk-ui && $(NPM) ci --no-audit --no-fund --silent && touch node_modules/.package-lock.json
+	@cd kiosk-ui && $(NPM) install --no-save --no-audit --no-fund --silent && touch node_modules/.package-lock.json
 
 UI_SOURCES := $(shell find kiosk-ui/src kiosk-ui/public -type f) $(wildcard kiosk-ui/*.html kiosk-ui/*.ts)
 
