@@ -64,6 +64,10 @@ func BoardDevices(devices []surveys.Device, online map[surveys.DeviceID]OnlineSt
 type lists struct {
 	callbacks []byte // JSON; nil: never read
 	devices   []BoardDevice
+	// encoded are the devices as JSON, for each department that is watched and,
+	// under "", for the office: thousands of them would take longer to encode
+	// for every frame than all figures together.
+	encoded map[surveys.DepartmentID][]byte
 }
 
 type wireCallbacks struct {
@@ -106,13 +110,25 @@ func encodeCallbacks(c Callbacks) []byte {
 	return encode(w)
 }
 
-// encodeDevices gives the devices an audience may see: a department's head
-// those that stand at the own places.
-func (b *Boards) encodeDevices(key viewKey) []byte {
+// encodedDevices gives the devices an audience may see: a department's head
+// those that stand at the own places. b.mu is held.
+func (b *Boards) encodedDevices(department surveys.DepartmentID) []byte {
+	encoded := b.lists.encoded[department]
+	if encoded == nil {
+		encoded = b.encodeDevices(b.lists.devices, department)
+		if b.lists.encoded == nil {
+			b.lists.encoded = map[surveys.DepartmentID][]byte{}
+		}
+		b.lists.encoded[department] = encoded
+	}
+	return encoded
+}
+
+func (b *Boards) encodeDevices(devices []BoardDevice, department surveys.DepartmentID) []byte {
 	out := []wireBoardDevice{}
-	for _, d := range b.lists.devices {
-		if key.department != "" {
-			if place, ok := b.opt.Organisation.Place(d.Place); !ok || place.Department != key.department {
+	for _, d := range devices {
+		if department != "" {
+			if place, ok := b.opt.Organisation.Place(d.Place); !ok || place.Department != department {
 				continue
 			}
 		}
@@ -181,12 +197,14 @@ func (b *Boards) readLists(ctx context.Context) {
 		b.stale.Store(true)
 		return
 	}
-	encoded := encodeCallbacks(callbacks)
+	encoded, all := encodeCallbacks(callbacks), b.encodeDevices(devices, "")
 	b.mu.Lock()
-	if !bytes.Equal(encoded, b.lists.callbacks) {
-		b.lists.callbacks = encoded
+	same := bytes.Equal(encoded, b.lists.callbacks) && bytes.Equal(all, b.lists.encoded[""])
+	if !same {
+		b.lists = lists{callbacks: encoded, devices: devices, encoded: map[surveys.DepartmentID][]byte{"": all}}
 	}
-	b.lists.devices = devices
 	b.mu.Unlock()
-	signal(b.wake)
+	if !same {
+		signal(b.wake)
+	}
 }

@@ -62,7 +62,7 @@ const (
 	// changed: a self-test falls due by the clock alone.
 	listsTick = 30 * time.Second
 	// listsPause is the least time between two readings of the lists.
-	listsPause = 250 * time.Millisecond
+	listsPause = time.Second
 	listsBound = 5 * time.Second // one reading
 )
 

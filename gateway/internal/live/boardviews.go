@@ -241,7 +241,7 @@ func (b *Boards) build(key viewKey) content {
 	})
 	c := content{
 		position: position, asOf: wireTime(position.AsOf), day: day, hour: hour,
-		hospital: encode(board.Hospital), devices: b.encodeDevices(key),
+		hospital: encode(board.Hospital), devices: b.encodedDevices(key.department),
 	}
 	if position.AsOf.IsZero() {
 		c.asOf = wireTime(b.opt.Now())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -23,6 +24,7 @@ type hub struct {
 	timing   timing
 	ping     *websocket.PreparedMessage
 	drainers *drainers
+	last     *round                     // of pings; the ping loop's
 	beat     *websocket.PreparedMessage // the heartbeat frame: pages never see a ping
 
 	mu     sync.Mutex
@@ -108,17 +110,47 @@ func (h *hub) run(ctx context.Context, now func() time.Time) {
 	}
 }
 
+// visit pings a group and drops its silent.
 func (h *hub) visit(group []*socket, now time.Time) {
 	silent := time.Now().Add(-h.timing.silence).UnixMilli()
+	pings := &round{}
 	for _, s := range group {
 		if s.heard.Load() < silent {
 			_ = s.wire.Close() // nobody is there to read a close frame
 			continue
 		}
-		s.send(outFrame{shared: h.ping})
-		if s.visited(now) {
-			s.send(outFrame{shared: h.beat})
+		frames := []outFrame{{shared: h.ping}, {shared: h.beat}}
+		if !s.visited(now) {
+			frames = frames[:1]
 		}
+		if s.enqueue(frames...) {
+			pings.sockets = append(pings.sockets, s)
+		}
+	}
+	h.finish(pings)
+}
+
+// finish has a round written by a drainer, and one more to go on with the round
+// before if that hangs.
+func (h *hub) finish(r *round) {
+	if last := h.last; last != nil && int(last.next.Load()) < len(last.sockets) {
+		go last.drain()
+	}
+	h.last = r
+	go r.drain()
+}
+
+// round is a group of sockets whose pings wait to be written. One drainer after
+// the other writes them all, which spares an idle machine waking up for each; a
+// socket that hangs holds the rest up until the next round comes.
+type round struct {
+	sockets []*socket
+	next    atomic.Int64
+}
+
+func (r *round) drain() {
+	for i := r.next.Add(1) - 1; int(i) < len(r.sockets); i = r.next.Add(1) - 1 {
+		r.sockets[i].drain()
 	}
 }
 

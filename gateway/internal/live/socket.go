@@ -76,6 +76,31 @@ type probe struct {
 func (s *socket) send(f outFrame) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.queueLocked(f) {
+		return false
+	}
+	s.drainLocked()
+	return true
+}
+
+// enqueue queues frames and reports whether the caller has to drain the socket,
+// since nobody else does.
+func (s *socket) enqueue(frames ...outFrame) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range frames {
+		if !s.queueLocked(f) {
+			return false
+		}
+	}
+	if s.draining {
+		return false
+	}
+	s.draining = true
+	return true
+}
+
+func (s *socket) queueLocked(f outFrame) bool {
 	if s.code != 0 {
 		return false
 	}
@@ -88,7 +113,6 @@ func (s *socket) send(f outFrame) bool {
 		return false
 	}
 	*s.queue = append(*s.queue, f)
-	s.drainLocked()
 	return true
 }
 

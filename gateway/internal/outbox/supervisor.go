@@ -256,8 +256,8 @@ func (s *Supervisor) yesterday() surveys.Day {
 // busy second then makes some hundred batches in place of one for each commit,
 // and every batch costs Redis, the worker and the boards as much as dozens of
 // events. A tap after a quiet moment does not wait, and on a board the time is
-// less than a twentieth of a window.
-const breath = 3 * time.Millisecond
+// a fiftieth of a window.
+const breath = 2 * time.Millisecond
 
 // relay publishes the outbox in order.
 func (s *Supervisor) relay(ctx context.Context) error {
