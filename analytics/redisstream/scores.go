@@ -32,7 +32,9 @@ type ScoresOptions struct {
 	// Patience is how long Redis may be out of reach before boards are told
 	// that they are behind. 0: 2 s.
 	Patience time.Duration
-	// Days is how many days before today are held. 0: 30.
+	// Days is how many days before today are held. 0: 60: a board of 30 days
+	// for a department's head needs the month its first day is in from the first
+	// on, see analytics.BuildBoard.
 	Days   int
 	Logger *slog.Logger // nil: silent
 }
@@ -54,7 +56,13 @@ type Scores struct {
 	behind   bool
 	heardAt  time.Time // last time Redis answered
 	notify   []chan<- struct{}
+	// parsed remembers cells by their text: every message names the same few
+	// hundred again.
+	parsed map[string]analytics.Cell
 }
+
+// maxParsed bounds parsed; a hospital's boards know some thousands of cells.
+const maxParsed = 1 << 15
 
 // nodeScores is one node's part.
 type nodeScores struct {
@@ -80,7 +88,7 @@ func NewScores(client redis.UniversalClient, opt ScoresOptions) *Scores {
 		opt.Patience = 2 * time.Second
 	}
 	if opt.Days <= 0 {
-		opt.Days = 30
+		opt.Days = 60
 	}
 	if opt.Logger == nil {
 		opt.Logger = slog.New(slog.DiscardHandler)
@@ -89,7 +97,7 @@ func NewScores(client redis.UniversalClient, opt ScoresOptions) *Scores {
 	_, _ = rand.Read(random) // never fails
 	return &Scores{
 		client: client, opt: opt, self: hex.EncodeToString(random), behind: true,
-		nodes: map[string]*nodeScores{}, merged: analytics.NewCounts(),
+		nodes: map[string]*nodeScores{}, merged: analytics.NewCounts(), parsed: map[string]analytics.Cell{},
 	}
 }
 
@@ -280,9 +288,16 @@ func (s *Scores) add(m *applied) bool {
 			continue
 		}
 		for name, k := range cells {
-			cell, err := analytics.ParseCell(name)
-			if err != nil {
-				return false
+			cell, known := s.parsed[name]
+			if !known {
+				var err error
+				if cell, err = analytics.ParseCell(name); err != nil {
+					return false
+				}
+				if len(s.parsed) >= maxParsed {
+					clear(s.parsed)
+				}
+				s.parsed[name] = cell
 			}
 			n.counts.Add(day, cell, k)
 			s.merged.Add(day, cell, k)

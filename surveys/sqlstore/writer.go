@@ -54,7 +54,8 @@ type writer struct {
 	st        statements
 	cache     cache
 	eventText []byte
-	wrote     int // events written in the open transaction
+	wrote     int  // events written in the open transaction
+	tell      bool // a transaction that wrote events was committed
 }
 
 type writeError struct {
@@ -179,6 +180,15 @@ func (w *writer) commit(batch []job) {
 		}
 		j.done(j.outcome, j.err)
 	}
+	if w.tell {
+		// Only now: whoever follows the outbox would take the processor away
+		// from those who wait for their answer.
+		w.tell = false
+		select {
+		case w.store.events <- struct{}{}:
+		default:
+		}
+	}
 	w.store.keeper.noticed(len(batch))
 }
 
@@ -228,12 +238,7 @@ func (w *writer) attempt(batch []job) error {
 	}
 	w.commits.Add(1)
 	w.failingNow.Store(false)
-	if w.wrote > 0 {
-		select {
-		case w.store.events <- struct{}{}:
-		default:
-		}
-	}
+	w.tell = w.tell || w.wrote > 0
 	return nil
 }
 

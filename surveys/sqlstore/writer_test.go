@@ -42,7 +42,7 @@ func TestDoneComesAfterTheCommit(t *testing.T) {
 	}
 	select {
 	case <-s.Committed():
-	default:
+	case <-time.After(10 * time.Second):
 		t.Error("nobody was told of the event")
 	}
 }
