@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -88,10 +87,7 @@ func (k *keeper) checkpoint(mode string) (log, moved int64, err error) {
 		return 0, 0, fmt.Errorf("checkpoint: %w", err)
 	}
 	k.walBytes.Store(log * pageSize)
-	if busy != 0 && mode != "PASSIVE" {
-		err = errors.New("checkpoint: a reader or another process holds the log")
-	}
-	return log, moved, err
+	return log, moved, nil // busy: a reader or another process needs the log; what is left of it does no harm
 }
 
 func (k *keeper) stop() {
@@ -99,8 +95,21 @@ func (k *keeper) stop() {
 	<-k.ended
 }
 
-// truncate empties the log at the end.
-func (k *keeper) truncate() error {
-	_, _, err := k.checkpoint("TRUNCATE")
+// finish moves the log at the end. It empties the file only when nobody else
+// has the store open: a reader elsewhere would hold the emptying up, and the
+// emptying would hold up every commit of the process beside.
+func (k *keeper) finish() error {
+	alone, err := k.store.lock.alone()
+	if err != nil {
+		return err
+	}
+	if !alone {
+		_, _, err = k.checkpoint("PASSIVE")
+		return err
+	}
+	if _, err := k.store.keeping.ExecContext(context.Background(), "PRAGMA busy_timeout = 0"); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	_, _, err = k.checkpoint("TRUNCATE")
 	return err
 }

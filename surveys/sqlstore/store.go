@@ -22,7 +22,7 @@ const readerConnections = 6
 type Store struct {
 	opt     Options
 	keys    *keys
-	lock    *os.File
+	lock    *fileLock
 	writing *sql.DB // one connection, held by the writer
 	reading *sql.DB
 	keeping *sql.DB // one connection, for checkpoints
@@ -66,7 +66,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 
 // prepareFile makes the directory and the file readable by this user alone,
 // and takes the lock that keeps a restore away while the store is open.
-func prepareFile(path string) (*os.File, error) {
+func prepareFile(path string) (*fileLock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
@@ -123,14 +123,15 @@ func (s *Store) proveKey(ctx context.Context) error {
 	return nil
 }
 
-// Close writes what was accepted, checkpoints and closes the database. Facts
-// handed over afterwards are answered with OutcomeRetry and ErrClosed.
+// Close writes what was accepted, checkpoints and closes the database. It does
+// not wait for another process that has the store open. Facts handed over
+// afterwards are answered with OutcomeRetry and ErrClosed.
 func (s *Store) Close() error {
 	if !s.writer.close() {
 		return nil
 	}
 	s.keeper.stop()
-	return errors.Join(s.writer.conn.Close(), s.keeper.truncate(), s.closePools())
+	return errors.Join(s.writer.conn.Close(), s.keeper.finish(), s.closePools())
 }
 
 func (s *Store) closePools() error {
