@@ -62,3 +62,11 @@ func (s *Store) HoldWriter() (release func()) {
 	s.writer.gate.Lock()
 	return s.writer.gate.Unlock
 }
+
+// LeaveTransactionOpen leaves the writer as a failed ROLLBACK would.
+func (s *Store) LeaveTransactionOpen() error {
+	s.writer.gate.Lock()
+	defer s.writer.gate.Unlock()
+	_, err := s.writer.raw.Exec("BEGIN IMMEDIATE", nil)
+	return err
+}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -162,11 +163,16 @@ func (w *writer) commit(batch []job) {
 	err := w.attempt(batch)
 	switch {
 	case err == nil:
-	case len(batch) == 1 || environmental(err):
+	case environmental(err):
 		w.fail(batch, err)
+	case len(batch) == 1:
+		w.refuse(batch, err)
 	default:
 		for i := range batch {
-			w.commitAlone(batch[i : i+1])
+			one := batch[i : i+1]
+			if err := w.attempt(one); err != nil {
+				w.refuse(one, err)
+			}
 		}
 	}
 	for i := range batch {
@@ -192,13 +198,10 @@ func (w *writer) commit(batch []job) {
 	w.store.keeper.noticed(len(batch))
 }
 
-// commitAlone writes one job. A fact the database itself refuses is set aside,
-// or its device would offer it for ever and send nothing after it.
-func (w *writer) commitAlone(one []job) {
-	err := w.attempt(one)
-	if err == nil {
-		return
-	}
+// refuse answers one job that could not be written. A fact the database itself
+// refuses is set aside, or its device would offer it for ever and send nothing
+// after it.
+func (w *writer) refuse(one []job, err error) {
 	if one[0].fact != nil && !environmental(err) {
 		one[0].invalid = errRefused
 		if err = w.attempt(one); err == nil {
@@ -210,11 +213,16 @@ func (w *writer) commitAlone(one []job) {
 
 var errRefused = errors.New("the database refuses the fact")
 
+// fail answers jobs that are to be tried again. The store counts as failing
+// only when any other job would have met the same.
 func (w *writer) fail(batch []job, err error) {
+	failing := environmental(err)
 	err = fmt.Errorf("%w: %w", ErrUnavailable, err)
 	w.failed.Add(1)
-	w.failingNow.Store(true)
 	w.lastError.Store(&writeError{err: err, at: w.store.opt.Now()})
+	if failing {
+		w.failingNow.Store(true)
+	}
 	w.store.opt.Logger.Error("store cannot write; devices keep their facts and try again: check disk space and disk health", "error", err)
 	for i := range batch {
 		batch[i].outcome, batch[i].err = surveys.OutcomeRetry, err
@@ -227,24 +235,35 @@ func (w *writer) attempt(batch []job) error {
 	w.gate.Lock()
 	defer w.gate.Unlock()
 	w.wrote = 0
-	if err := w.writeAll(batch); err != nil {
-		w.cache.forget()
-		if !w.raw.AutoCommit() {
-			if _, rollback := w.raw.Exec("ROLLBACK", nil); rollback != nil {
-				return errors.Join(err, fmt.Errorf("roll back: %w", rollback))
-			}
-		}
+	if err := w.rollBack(); err != nil { // left open when it could not be rolled back the last time
 		return err
 	}
+	if err := w.writeAll(batch); err != nil {
+		w.cache.forget()
+		return errors.Join(err, w.rollBack())
+	}
 	w.commits.Add(1)
-	w.failingNow.Store(false)
+	if slices.ContainsFunc(batch, func(j job) bool { return j.err == nil }) {
+		w.failingNow.Store(false)
+	}
 	w.tell = w.tell || w.wrote > 0
+	return nil
+}
+
+// rollBack ends the open transaction, if there is one.
+func (w *writer) rollBack() error {
+	if w.raw.AutoCommit() {
+		return nil
+	}
+	if _, err := w.raw.Exec("ROLLBACK", nil); err != nil {
+		return fmt.Errorf("%w: roll back: %w", errTransaction, err)
+	}
 	return nil
 }
 
 func (w *writer) writeAll(batch []job) error {
 	if _, err := w.st.begin.exec(); err != nil {
-		return fmt.Errorf("begin: %w", err)
+		return fmt.Errorf("%w: begin: %w", errTransaction, err)
 	}
 	for i := range batch {
 		j := &batch[i]
@@ -295,16 +314,23 @@ func (w *writer) actSaved(act func(*tx) error) (refused, err error) {
 	return refused, nil
 }
 
+// errTransaction marks what goes wrong before or after any job is looked at.
+var errTransaction = errors.New("transaction")
+
 // environmental reports errors that would meet any job: a full disk, an I/O
-// error, a locked or damaged file.
+// error, a locked or damaged file, a schema that is not the one expected.
 func environmental(err error) bool {
+	if errors.Is(err, errTransaction) {
+		return true
+	}
 	var e sqlite3.Error
 	if !errors.As(err, &e) {
 		return false
 	}
 	switch e.Code {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrNomem, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrCantOpen,
-		sqlite3.ErrReadonly, sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrPerm, sqlite3.ErrInterrupt:
+		sqlite3.ErrReadonly, sqlite3.ErrCorrupt, sqlite3.ErrNotADB, sqlite3.ErrPerm, sqlite3.ErrInterrupt, sqlite3.ErrError,
+		sqlite3.ErrInternal, sqlite3.ErrAbort, sqlite3.ErrProtocol, sqlite3.ErrSchema, sqlite3.ErrMisuse, sqlite3.ErrAuth:
 		return true
 	}
 	return false

@@ -156,6 +156,13 @@ func TestFullDiskAndRecovery(t *testing.T) {
 // One action that fails, or one fact the database refuses, undoes itself and
 // nothing beside it in the batch.
 func TestOneFailureSpoilsNobodyElse(t *testing.T) {
+	for _, tt := range []struct{ facts, refused int }{{40, 20}, {1, 0}} {
+		t.Run(fmt.Sprintf("%d facts", tt.facts), func(t *testing.T) { oneFailure(t, tt.facts, tt.refused) })
+	}
+}
+
+// oneFailure sends facts that wait for one commit; the database refuses one.
+func oneFailure(t *testing.T, facts, refused int) {
 	s := storetest.New(t)
 	ctx := t.Context()
 	err := s.Meddle(ctx, "CREATE TEMP TRIGGER refuse BEFORE INSERT ON main.ratings WHEN new.dwell_ms = 666 BEGIN SELECT RAISE(ABORT, 'no'); END")
@@ -165,11 +172,11 @@ func TestOneFailureSpoilsNobodyElse(t *testing.T) {
 	release := s.HoldWriter()
 	mine := errors.New("mine")
 	var left sync.WaitGroup
-	outcomes := make([]surveys.Outcome, 40)
+	outcomes := make([]surveys.Outcome, facts)
 	for i := range outcomes {
 		left.Add(1)
 		f := storetest.Rating(uint64(i), storetest.Noon(), 5)
-		if i == 20 {
+		if i == refused {
 			f.Dwell = 666 * time.Millisecond
 		}
 		s.Submit(f, func(o surveys.Outcome, err error) {
@@ -190,9 +197,12 @@ func TestOneFailureSpoilsNobodyElse(t *testing.T) {
 	}
 	release()
 	left.Wait()
+	if st := s.Stats(); st.Failing {
+		t.Errorf("the store says it fails: %s", st.LastError)
+	}
 	for i, o := range outcomes {
 		want := surveys.OutcomeStored
-		if i == 20 {
+		if i == refused {
 			want = surveys.OutcomeInvalid
 		}
 		if o != want {
@@ -208,6 +218,54 @@ func TestOneFailureSpoilsNobodyElse(t *testing.T) {
 		t.Errorf("set aside: %+v, %v", aside, err)
 	}
 	mustVerify(t, s)
+}
+
+// A transaction that could not be rolled back is rolled back before the next,
+// which is not told of it.
+func TestATransactionLeftOpenIsRolledBack(t *testing.T) {
+	s := storetest.New(t)
+	if err := s.LeaveTransactionOpen(); err != nil {
+		t.Fatal(err)
+	}
+	if got := record(t, s, storetest.Rating(1, storetest.Noon(), 5)); got != surveys.OutcomeStored {
+		t.Errorf("outcome %s", got)
+	}
+	mustVerify(t, s)
+}
+
+// A command that ends beside the gateway must neither fail over a reader of the
+// gateway's nor hold up its commits.
+func TestClosingBesideAnotherProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "qingfeng.db")
+	gateway, command := storetest.Open(t, path), storetest.Open(t, path)
+	ctx := t.Context()
+	reader, err := gateway.Reading().BeginTx(ctx, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Rollback()
+	var n int
+	if err := reader.QueryRow("SELECT count(*) FROM facts").Scan(&n); err != nil { // fixes the reader's moment
+		t.Fatal(err)
+	}
+	record(t, command, storetest.Rating(1, storetest.Noon(), 5))
+	started := time.Now()
+	closed := make(chan error, 1)
+	go func() { closed <- command.Close() }()
+	for i, ended := uint64(2), false; !ended; i++ {
+		record(t, gateway, storetest.Rating(i, storetest.Noon(), 5))
+		select {
+		case err := <-closed:
+			if err != nil {
+				t.Errorf("close: %v", err)
+			}
+			ended = true
+		default:
+		}
+	}
+	if took := time.Since(started); took > 8*time.Second { // the busy timeout is 10 s
+		t.Errorf("closing beside a reader took %s", took)
+	}
 }
 
 // Many tablets at once, each sending some facts twice, some changed, some in
