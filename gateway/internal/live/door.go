@@ -30,13 +30,10 @@ type door struct {
 	// ctx ends when the hub closes; work for a socket runs under it.
 	ctx  context.Context
 	stop context.CancelFunc
-
-	mu      sync.Mutex
-	pending map[string]int // sockets of an address that have not said who they are
 }
 
 func newDoor(opt DoorOptions) (*door, error) {
-	d := &door{opt: opt, log: opt.Logger, pending: map[string]int{}}
+	d := &door{opt: opt, log: opt.Logger}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	h, err := newHub(d.ctx, *opt.timing)
 	if err != nil {
@@ -69,40 +66,40 @@ type visitor struct {
 // that the server's handler and its buffers are released. greet runs with the
 // first frame and says who owns the socket from then on, or the close code.
 func (d *door) open(w http.ResponseWriter, r *http.Request, greet func(v *visitor, first *inFrame) (owner, int)) {
-	address := d.opt.ClientAddress(r)
-	if d.hub.full(d.opt.Limits.Sockets) {
-		refuse(w, http.StatusServiceUnavailable, "too_many_sockets")
+	if d.hub.over() {
+		refuse(w, http.StatusServiceUnavailable, "closing")
 		return
 	}
-	if !d.enter(address) {
-		refuse(w, http.StatusTooManyRequests, "too_many_pending")
+	seat, status, refusal := d.opt.Seats.enter(d.opt.ClientAddress(r), time.Now())
+	if seat == nil {
+		refuse(w, status, refusal)
 		return
 	}
 	cw := &corkWriter{ResponseWriter: w}
 	ws, err := d.upgrader.Upgrade(cw, r, nil)
 	if err != nil {
-		d.leave(address) // the upgrader has answered
+		seat.leave() // the upgrader has answered
 		d.log.DebugContext(r.Context(), "upgrade refused", "error", err)
 		return
 	}
 	cw.unwrapReader()
-	s := &socket{ws: ws, wire: cw.conn, hub: d.hub}
+	s := &socket{ws: ws, wire: cw.conn, hub: d.hub, seat: seat}
 	s.hear()
-	if !d.hub.add(s, d.opt.Limits.Sockets) {
-		d.leave(address)
+	if !seat.connected(func() { _ = s.wire.Close() }) || !d.hub.add(s) {
+		seat.leave()
 		_ = s.wire.Close()
 		return
 	}
 	ws.SetReadLimit(maxFrame)
 	ws.SetPongHandler(s.pong)
 	origin := strings.Clone(r.Header.Get("Origin"))
-	go d.greet(&visitor{socket: s, origin: origin}, strings.Clone(address), greet)
+	go d.greet(&visitor{socket: s, origin: origin}, greet)
 }
 
-func (d *door) greet(v *visitor, address string, greet func(v *visitor, first *inFrame) (owner, int)) {
+func (d *door) greet(v *visitor, greet func(v *visitor, first *inFrame) (owner, int)) {
 	own, code := d.firstFrame(v, greet)
-	d.leave(address)
 	if code == 0 {
+		v.seat.sit()
 		v.serve(own)
 		return
 	}
@@ -125,26 +122,10 @@ func (d *door) firstFrame(v *visitor, greet func(v *visitor, first *inFrame) (ow
 	if err := first.decode(*buf); err != nil || first.Problem != "" {
 		return nil, CloseBadFrame
 	}
+	if !v.seat.free() {
+		return nil, CloseTooMany
+	}
 	return greet(v, &first)
-}
-
-// enter counts a socket of address that has yet to say who it is.
-func (d *door) enter(address string) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.pending[address] >= d.opt.Limits.PendingPerAddress {
-		return false
-	}
-	d.pending[address]++
-	return true
-}
-
-func (d *door) leave(address string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.pending[address]--; d.pending[address] <= 0 {
-		delete(d.pending, address)
-	}
 }
 
 // close sends everyone away and waits for them until ctx ends; whoever is left

@@ -153,7 +153,7 @@ func TestUpgradeIsRefused(t *testing.T) {
 	}
 
 	full := start(t, withLimits(live.Limits{Sockets: 1}))
-	full.open("/ws/device")
+	full.window(1)
 	resp, err := http.Get(full.http.URL + "/ws/device")
 	if err != nil {
 		t.Fatal(err)
@@ -161,5 +161,29 @@ func TestUpgradeIsRefused(t *testing.T) {
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusServiceUnavailable {
 		t.Errorf("beyond the sockets' cap: %d, want 503", resp.StatusCode)
+	}
+}
+
+// TestSilentSocketsKeepNobodyOut opens as many sockets as an address may, and
+// more screens connect than are left of the seats if those counted.
+func TestSilentSocketsKeepNobodyOut(t *testing.T) {
+	s := start(t, withLimits(live.Limits{Sockets: 4, Strangers: 16, PendingPerAddress: 8}), func(t *live.TabletOptions, _ *live.BoardOptions) {
+		t.ClientAddress = func(r *http.Request) string {
+			if r.Header.Get("Origin") == "https://qingfeng.hospital.example" {
+				return "192.0.2.66"
+			}
+			return "192.0.2.1"
+		}
+	})
+	url := "ws" + s.http.URL[len("http"):] + "/ws/device"
+	for range 8 {
+		ws, _, err := websocket.DefaultDialer.Dial(url, http.Header{"Origin": {"https://qingfeng.hospital.example"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = ws.Close() })
+	}
+	for n := range 4 {
+		s.window(n)
 	}
 }

@@ -48,11 +48,11 @@ func newHub(ctx context.Context, t timing) (*hub, error) {
 	return &hub{timing: t, ping: ping, beat: beat, drainers: newDrainers(ctx.Done()), empty: make(chan struct{})}, nil
 }
 
-// add takes a socket in; false: the hub is closed or holds max already.
-func (h *hub) add(s *socket, max int) bool {
+// add takes a socket in; false: the hub is closed.
+func (h *hub) add(s *socket) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || h.count >= max {
+	if h.closed {
 		return false
 	}
 	h.count++
@@ -76,10 +76,10 @@ func (h *hub) remove(s *socket) {
 	}
 }
 
-func (h *hub) full(max int) bool {
+func (h *hub) over() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.closed || h.count >= max
+	return h.closed
 }
 
 func (h *hub) sockets() int {

@@ -53,13 +53,23 @@ type Settings struct {
 // Limits bound what screens may ask of the server. A zero field takes its
 // default.
 type Limits struct {
-	// Sockets is how many may be open at once (10,000); beyond it the upgrade
-	// is answered 503.
+	// Sockets is how many screens may be connected at once (10,000); beyond it
+	// the upgrade is answered 503.
 	Sockets int
-	// PendingPerAddress is how many sockets of one address may not yet have
-	// said who they are (1,024: a whole hospital may come from one proxy);
-	// beyond it the upgrade is answered 429.
+	// Strangers is how many sockets, beside those, may not yet have said who
+	// they are (a tenth of Sockets, at least 64); beyond it the address that
+	// has most of them makes room, or the upgrade is answered 503.
+	Strangers int
+	// PendingPerAddress is how many strangers one address may have (256, at
+	// most half of Strangers); beyond it the upgrade is answered 429. IPv6
+	// addresses count by their /64 here and below.
 	PendingPerAddress int
+	// ArrivalsPerSecond (400) and ArrivalBurst (4,000) bound the sockets that
+	// one address opens, each of which may cost the check of a signature: a
+	// whole hospital may come back at once from one proxy. Beyond them the
+	// upgrade is answered 429.
+	ArrivalsPerSecond float64
+	ArrivalBurst      float64
 	// FactsPerSecond (200) and FactBurst (400) bound the facts of one device;
 	// beyond them it is told to retry.
 	FactsPerSecond float64
@@ -70,8 +80,17 @@ func (l Limits) orDefaults() Limits {
 	if l.Sockets == 0 {
 		l.Sockets = 10_000
 	}
+	if l.Strangers == 0 {
+		l.Strangers = max(minStrangers, l.Sockets/10)
+	}
 	if l.PendingPerAddress == 0 {
-		l.PendingPerAddress = 1024
+		l.PendingPerAddress = min(256, l.Strangers/2)
+	}
+	if l.ArrivalsPerSecond == 0 {
+		l.ArrivalsPerSecond = 400
+	}
+	if l.ArrivalBurst == 0 {
+		l.ArrivalBurst = 4000
 	}
 	if l.FactsPerSecond == 0 {
 		l.FactsPerSecond = 200
@@ -122,18 +141,24 @@ type DoorOptions struct {
 	// connection's own.
 	ClientAddress func(r *http.Request) string
 	Limits        Limits
-	Organisation  *surveys.Organisation
-	NineRules     []surveys.Text
-	Settings      Settings
-	Zone          *time.Location
-	Now           func() time.Time
-	Logger        *slog.Logger
+	// Seats are shared by the services whose sockets count together; nil: the
+	// service has its own, within Limits.
+	Seats        *Seats
+	Organisation *surveys.Organisation
+	NineRules    []surveys.Text
+	Settings     Settings
+	Zone         *time.Location
+	Now          func() time.Time
+	Logger       *slog.Logger
 
 	timing *timing // nil: the protocol's own
 }
 
 func (o DoorOptions) orDefaults() DoorOptions {
 	o.Limits = o.Limits.orDefaults()
+	if o.Seats == nil {
+		o.Seats = NewSeats(o.Limits)
+	}
 	if o.ClientAddress == nil {
 		o.ClientAddress = func(r *http.Request) string {
 			host, _, err := net.SplitHostPort(r.RemoteAddr)

@@ -51,6 +51,7 @@ type socket struct {
 	ws   *websocket.Conn
 	wire *corkConn
 	hub  *hub
+	seat *seat
 
 	slot, index int32 // where the ping loop finds it; under hub.mu
 
@@ -286,6 +287,7 @@ func (s *socket) over(own owner, err error) {
 	}
 	s.gone()
 	own.ended()
+	s.seat.leave()
 	s.hub.remove(s)
 }
 
