@@ -62,6 +62,13 @@ func (f *fakeScores) Notify(ch chan<- struct{}) {
 	f.watch = append(f.watch, ch)
 }
 
+// heard reports whether whoever is notified has taken every signal.
+func (f *fakeScores) heard() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !slices.ContainsFunc(f.watch, func(ch chan<- struct{}) bool { return len(ch) > 0 })
+}
+
 func (f *fakeScores) Position() analytics.Position {
 	f.mu.Lock()
 	defer f.mu.Unlock()
