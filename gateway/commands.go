@@ -32,7 +32,7 @@ func openStore(ctx context.Context, cfg *config.Config) (*sqlstore.Store, error)
 		return nil, fmt.Errorf("read phone key: %w", err)
 	}
 	store, err := sqlstore.Open(ctx, sqlstore.Options{
-		Path: cfg.StorePath(), Zone: cfg.Location(), PhoneKey: key, Calendar: cfg.Workdays(),
+		Path: cfg.StorePath(), Zone: cfg.Location(), PhoneKey: key, Calendar: cfg.Workdays(), CallbackWorkdays: cfg.Callbacks.CloseWorkdays,
 		Place: cfg.Organisation().Place, ExpiryGrace: cfg.GamingRules().ExpiryGrace, Logger: newLogger(cfg, os.Stderr),
 	})
 	if err != nil {

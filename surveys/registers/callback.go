@@ -10,8 +10,13 @@ import (
 )
 
 // CallbackWorkdays is how many working days after it was opened a call-back
-// must be closed.
+// must be closed, unless the hospital sets another number.
 const CallbackWorkdays = 15
+
+// UnaskedCallbacks is how many call-backs one device can open on a business day
+// with ratings nobody asked for. Somebody who leans on a tablet must not bury
+// the patients who want to be called.
+const UnaskedCallbacks = 20
 
 // MaxNote is the longest note of a call-back in characters.
 const MaxNote = 2000
@@ -84,11 +89,18 @@ type Callback struct {
 // asked or not.
 func OpensCallback(r *surveys.Rating) bool { return r.Grade.Low() }
 
+// InFlood reports whether an unasked rating opens no call-back though it is
+// low, because its device has opened as many with unasked ratings that day as
+// it may.
+func InFlood(r *surveys.Rating, openedUnasked int) bool {
+	return r.Series() == surveys.SeriesUnasked && openedUnasked >= UnaskedCallbacks
+}
+
 // OpenCallback makes the call-back of a low rating that reached the hospital
-// on the business day on.
-func OpenCallback(r *surveys.Rating, on surveys.Day, calendar Calendar) Callback {
+// on the business day on and must be closed within that many working days.
+func OpenCallback(r *surveys.Rating, on surveys.Day, calendar Calendar, workdays int) Callback {
 	return Callback{
-		Rating: r.ID, At: r.Origin.OccurredAt, OpenedOn: on, DueOn: calendar.AddWorkdays(on, CallbackWorkdays),
+		Rating: r.ID, At: r.Origin.OccurredAt, OpenedOn: on, DueOn: calendar.AddWorkdays(on, workdays),
 		Department: r.Department, Place: r.Place, Grade: r.Grade, State: CallbackOpen,
 	}
 }

@@ -23,13 +23,28 @@ func (everyDay) WorkdaysBetween(from, to surveys.Day) int {
 
 func opened() registers.Callback {
 	r := &surveys.Rating{ID: surveys.FactID{1}, Grade: 2, Place: "settlement-1", Department: "finance"}
-	return registers.OpenCallback(r, 20261121, everyDay{})
+	return registers.OpenCallback(r, 20261121, everyDay{}, registers.CallbackWorkdays)
 }
 
 func TestOnlyLowRatingsOpenACallback(t *testing.T) {
 	for grade := surveys.Grade(1); grade <= 5; grade++ {
 		if got := registers.OpensCallback(&surveys.Rating{Grade: grade}); got != (grade <= 2) {
 			t.Errorf("grade %d opens a call-back: %t", grade, got)
+		}
+	}
+}
+
+func TestOnlyUnaskedRatingsAreAFlood(t *testing.T) {
+	unasked, asked := &surveys.Rating{Grade: 1}, &surveys.Rating{Grade: 1, Prompt: surveys.FactID{9}}
+	for _, tt := range []struct {
+		rating *surveys.Rating
+		opened int
+		want   bool
+	}{
+		{unasked, registers.UnaskedCallbacks - 1, false}, {unasked, registers.UnaskedCallbacks, true}, {asked, 1000, false},
+	} {
+		if got := registers.InFlood(tt.rating, tt.opened); got != tt.want {
+			t.Errorf("%s after %d: %t, want %t", tt.rating.Series(), tt.opened, got, tt.want)
 		}
 	}
 }

@@ -287,6 +287,15 @@ func TestCallbacks(t *testing.T) {
 	mustVerify(t, s)
 }
 
+func TestCallbacksAreDueWhenTheHospitalSays(t *testing.T) {
+	s := storetest.New(t, func(o *sqlstore.Options) { o.CallbackWorkdays = 5 })
+	record(t, s, storetest.Rating(1, storetest.Noon(), 1)) // on a Saturday
+	c, err := s.FindCallback(t.Context(), 1)
+	if err != nil || c.DueOn != 20261127 {
+		t.Errorf("due on %d, %v; want the fifth working day, 20261127", c.DueOn, err)
+	}
+}
+
 func TestQuestionnairesAreFrozen(t *testing.T) {
 	s := storetest.New(t)
 	ctx := t.Context()

@@ -289,7 +289,7 @@ func (w *writer) openCallback(r *received, f *surveys.Rating, n ratedNames) erro
 	if arrived.IsZero() {
 		arrived = w.store.opt.Now()
 	}
-	c := registers.OpenCallback(f, surveys.DayOf(arrived, w.store.opt.Zone), w.store.opt.Calendar)
+	c := registers.OpenCallback(f, surveys.DayOf(arrived, w.store.opt.Zone), w.store.opt.Calendar, w.store.opt.CallbackWorkdays)
 	_, err := w.st.insertCallback.insert(f.ID[:], milliseconds(r.at), int64(c.OpenedOn), int64(c.DueOn), int64(n.department), int64(n.place),
 		int64(c.Grade), string(c.State))
 	if err != nil {

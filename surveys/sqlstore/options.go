@@ -39,6 +39,9 @@ type Options struct {
 	PhoneKey []byte
 	// Calendar gives call-backs their due day.
 	Calendar registers.Calendar
+	// CallbackWorkdays is how many working days a call-back may stay open; 0
+	// means registers.CallbackWorkdays.
+	CallbackWorkdays int
 	// Place looks a place up in the organisation, for the department and mode
 	// of prompts and self-tests; (*surveys.Organisation).Place fits. What it
 	// says is frozen into each row. Nil knows no place.
@@ -65,6 +68,9 @@ func (o *Options) check() error {
 	}
 	if o.Place == nil {
 		o.Place = func(surveys.PlaceID) (surveys.Place, bool) { return surveys.Place{}, false }
+	}
+	if o.CallbackWorkdays == 0 {
+		o.CallbackWorkdays = registers.CallbackWorkdays
 	}
 	if o.QueueLimit == 0 {
 		o.QueueLimit = DefaultQueueLimit
