@@ -11,7 +11,7 @@ import (
 type Audience string
 
 // Audiences. The office sees every department; a department's head sees the
-// own one, with the figures of small units moving in steps.
+// own one, with figures that move in steps.
 const (
 	AudienceOffice     Audience = "office"
 	AudienceDepartment Audience = "department"
@@ -27,14 +27,9 @@ const (
 // DefaultMinAnswers is the least number of answers a score is shown from.
 const DefaultMinAnswers = 10
 
-// DefaultBatchStep is by how many answers at a time the figures of small units
-// move for a department's head.
-const DefaultBatchStep = 5
-
-// SmallUnit is the number of answers below which a unit's figures move in
-// steps for a department's head: with 50 answers one tap still moves the score
-// by up to two points, and can be told to be one patient's.
-const SmallUnit = 50
+// DefaultBatchStep is by how many answers at a time figures move for a
+// department's head.
+const DefaultBatchStep = 10
 
 // BoardOptions chooses what a board shows.
 type BoardOptions struct {
@@ -46,7 +41,7 @@ type BoardOptions struct {
 	Audience   Audience
 	Department surveys.DepartmentID // for AudienceDepartment
 	MinAnswers int                  // 0: DefaultMinAnswers
-	BatchStep  int                  // 0: DefaultBatchStep; 1: no steps
+	BatchStep  int                  // 0: DefaultBatchStep; never less than MinAnswers
 }
 
 // BoardView is one board's content.
@@ -75,8 +70,8 @@ type ModeFigure struct {
 	Figure Figure       `json:"figure"`
 }
 
-// HourFigure is one hour of today: asked answers and their score, nil when
-// there is none to show.
+// HourFigure is one hour of today: asked answers and their score, nil when it
+// is of fewer than MinAnswers answers or would tell of fewer.
 type HourFigure struct {
 	Hour     int      `json:"hour"`
 	Answered int64    `json:"answered"`
@@ -86,7 +81,8 @@ type HourFigure struct {
 // Figure is what is known of a group of answers. Offered and Answered always
 // stand; all other fields are absent unless Shown. Scores are 0 to 100, rounded
 // to 0.01; shares are 0 to 1, rounded to 0.0001. Score and shares are raw, with
-// flagged answers; CleanedScore leaves them out.
+// flagged answers; CleanedScore leaves them out. Flagged, CleanedScore and
+// Grades are for the office alone.
 type Figure struct {
 	Offered  int64 `json:"offered"`
 	Answered int64 `json:"answered"`
@@ -153,27 +149,25 @@ func (g *group) render(opt *BoardOptions, asked bool) Figure {
 	badLow, badHigh := Wilson(float64(bad), float64(n))
 	f.Satisfied, f.Dissatisfied = roundShare(float64(n-bad)/float64(n)), roundShare(float64(bad)/float64(n))
 	f.DissatisfiedLow, f.DissatisfiedHigh = roundShare(badLow), roundShare(badHigh)
-	f.Grades = t.grades[:]
-	g.renderCleaned(&f, opt)
+	if opt.Audience != AudienceDepartment {
+		f.Grades = t.grades[:]
+		g.renderCleaned(&f, opt)
+	}
 	return f
 }
 
-// renderCleaned adds the score without flagged answers. A department's head
-// does not see it while so few are flagged that the two scores together would
-// tell what the flagged ones said.
+// renderCleaned adds the score without flagged answers. It is not for a
+// department's head: a piece may hold a single flagged answer, and the two
+// scores together would tell what it said.
 func (g *group) renderCleaned(f *Figure, opt *BoardOptions) {
 	t := g.visible
 	flagged := total(t.flagged)
-	least := int64(opt.MinAnswers)
-	if opt.Audience == AudienceDepartment && flagged > 0 && flagged < least {
-		return
-	}
 	f.Flagged = &flagged
 	var clean [5]int64
 	for i := range clean {
 		clean[i] = t.grades[i] - t.flagged[i]
 	}
-	if n := total(clean); n >= least {
+	if n := total(clean); n >= int64(opt.MinAnswers) {
 		score, _, _ := meanScore(clean)
 		f.CleanedScore = roundScore(score)
 	}

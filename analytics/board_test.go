@@ -91,7 +91,7 @@ func TestFigureOfAskedAnswers(t *testing.T) {
 		ID: "d0-p0", Kind: "window", Name: surveys.Text{ZH: "窗口", EN: "Window"}, WindowKind: surveys.WindowSettlement,
 		Figure: figure, Modes: []analytics.ModeFigure{{Mode: "window", Figure: figure}},
 		Unasked: analytics.Figure{Answered: 7, Withheld: analytics.WithheldNotEnough},
-		Hours:   []analytics.HourFigure{{Hour: 9, Answered: 16, Score: number(79.69)}, {Hour: 10, Answered: 4, Score: number(100)}},
+		Hours:   []analytics.HourFigure{{Hour: 9, Answered: 16, Score: number(79.69)}, {Hour: 10, Answered: 4}},
 	}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("unit (-want +got):\n%s", d)

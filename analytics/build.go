@@ -9,10 +9,8 @@ import (
 
 // group is a set of answers that may become a figure.
 type group struct {
-	live    tally // everything
-	step    tally // what a stepped figure has counted in
-	waiting tally // what it has not
-	carried tally // what waited when the last span of time was over
+	live tally // everything
+	step tally // the pieces complete; see steps.go
 	// visible is live or step, whichever the audience sees.
 	visible  tally
 	withheld string
@@ -20,13 +18,14 @@ type group struct {
 
 // branch is a unit while the board is being built.
 type branch struct {
-	unit     Unit
-	all      group
-	modes    []modeGroup
-	unasked  group
-	hours    hourTally
-	children []*branch
-	stepped  bool
+	unit      Unit
+	all       group
+	modes     []modeGroup
+	unasked   group
+	hours     hourTally
+	stepHours hourTally // of hours, what is made of whole pieces
+	children  []*branch
+	stepped   bool
 }
 
 type modeGroup struct {
@@ -44,21 +43,14 @@ func (b *branch) mode(m surveys.Mode) *group {
 	return &b.modes[len(b.modes)-1].group
 }
 
-// add counts a spot's tally in; in steps, it waits until its time is over.
+// add counts a spot's tally in.
 func (b *branch) add(at spot, t *tally) {
 	if at.series == surveys.SeriesUnasked {
-		b.unasked.add(t, b.stepped)
+		b.unasked.live.add(t)
 		return
 	}
-	b.all.add(t, b.stepped)
-	b.mode(at.mode).add(t, b.stepped)
-}
-
-func (g *group) add(t *tally, stepped bool) {
-	g.live.add(t)
-	if stepped {
-		g.waiting.add(t)
-	}
+	b.all.live.add(t)
+	b.mode(at.mode).live.add(t)
 }
 
 // each calls f for every group of the branch itself.
@@ -88,8 +80,8 @@ type placeKey struct {
 // them; a place that has moved is listed where its answers were given.
 //
 // A figure from fewer than MinAnswers answers is withheld, and with it as many
-// others as it takes that it cannot be worked out: see suppress. Figures of
-// small units move in steps for a department's head: see release.
+// others as it takes that it cannot be worked out: see suppress. For a
+// department's head all figures move in steps: see steps.go.
 func BuildBoard(org *surveys.Organisation, c *Counts, opt BoardOptions) BoardView {
 	if opt.MinAnswers <= 0 {
 		opt.MinAnswers = DefaultMinAnswers
@@ -100,12 +92,13 @@ func BuildBoard(org *surveys.Organisation, c *Counts, opt BoardOptions) BoardVie
 	b := newBuilder(org, opt)
 	for _, day := range c.Days() {
 		if day >= opt.From && day <= opt.To {
-			b.addDay(day, c.days[day])
+			b.addDay(c.days[day])
 		}
 	}
 	if today := c.days[opt.Today]; today != nil {
 		b.addHours(today)
 	}
+	b.addSteps(c)
 	b.settle()
 	b.suppress()
 	return b.view()
@@ -135,7 +128,7 @@ func (b *builder) department(id surveys.DepartmentID) *branch {
 	}
 	d := &branch{
 		unit:    Unit{ID: string(id), Kind: "department", Name: name},
-		stepped: b.opt.Audience == AudienceDepartment && id == b.opt.Department && b.opt.BatchStep > 1,
+		stepped: b.opt.Audience == AudienceDepartment && id == b.opt.Department,
 	}
 	b.departments[id] = d
 	b.hospital.children = append(b.hospital.children, d)
@@ -176,46 +169,12 @@ func (b *builder) path(at spot) [3]*branch {
 	return [3]*branch{b.hospital, b.departments[at.department], place}
 }
 
-func (b *builder) addDay(day surveys.Day, d *dayCounts) {
+func (b *builder) addDay(d *dayCounts) {
 	for at, t := range d.tallies {
 		for _, branch := range b.path(at) {
 			branch.add(at, t)
 		}
 	}
-	if day < b.opt.Today {
-		b.release()
-		return
-	}
-	// Today is counted in hour by hour, so what was just put aside for it is
-	// put aside again by the hours that are over.
-	b.eachStepped(func(g *group) { g.dropToday() })
-	for hour := range min(max(b.opt.Hour, 0), 24) {
-		b.waitHour(d, hour)
-		b.release()
-	}
-}
-
-// dropToday takes the day in progress out of what waits.
-func (g *group) dropToday() { g.waiting = g.carried }
-
-func (b *builder) eachStepped(f func(g *group)) {
-	if b.opt.Audience != AudienceDepartment {
-		return
-	}
-	for _, branch := range b.family(b.opt.Department) {
-		if branch.stepped {
-			branch.each(f)
-		}
-	}
-}
-
-// family is a department with its places; nothing when there is none.
-func (b *builder) family(id surveys.DepartmentID) []*branch {
-	d := b.departments[id]
-	if d == nil {
-		return nil
-	}
-	return append([]*branch{d}, d.children...)
 }
 
 func (b *builder) addHours(d *dayCounts) {

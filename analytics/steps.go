@@ -1,56 +1,139 @@
 package analytics
 
-import "qingfeng/surveys"
+import (
+	"slices"
 
-// Steps. A department's head who watches a small unit's score while one
-// patient taps would learn what that patient said. So for this audience the
-// figures of units below SmallUnit answers count answers in only when BatchStep
-// of them have come together and their time is over:
-//
-//   - time is cut into the days of the period before today, and the hours of
-//     today that are over (BoardOptions.Hour is the one in progress);
-//   - in order of time, what a span adds is put aside, and once BatchStep or
-//     more answers lie there they are counted in together.
-//
-// It depends on counts and time alone, so every gateway, and the same one after
-// a restart, shows the same figure. What is left: an answer delivered late into
-// a span that is over, by a tablet that was offline, can move a figure alone.
-// Offered and Answered are not stepped; they tell how many, not what.
+	"qingfeng/surveys"
+)
 
-// release counts in what has waited, where it is enough.
-func (b *builder) release() {
-	b.eachStepped(func(g *group) {
-		if g.waiting.answered() >= int64(b.opt.BatchStep) {
-			g.step.add(&g.waiting)
-			g.waiting = tally{}
-		}
-		g.carried = g.waiting
-	})
+// Steps. A department's head who watches a figure while patients tap would
+// learn what they said: from one snapshot to the next, from one period to
+// another, or from the department to its places. So every figure for this
+// audience is a sum of whole pieces, each of at least step answers of one
+// place, mode and series, cut in one way for all figures:
+//
+//   - Days that are over are put together, from the first of a month on, until
+//     a piece is complete. A period has the pieces that begin in it. What is
+//     left at the end of a month is in no figure.
+//   - Of today, the hours that are over (BoardOptions.Hour is the one in
+//     progress) are put together in the same way, without the days before. A
+//     piece is counted in once the next one is complete: so what the day still
+//     holds back when it ends, and then shows at once, is no less than a piece.
+//
+// The difference of any two figures is therefore made of whole pieces. All this
+// depends on counts and time alone, so every gateway, and the same one after a
+// restart, shows the same. What is left: an answer delivered late into a span
+// that is over, by a tablet that was offline, can move a figure alone. Offered
+// and Answered are not stepped; they tell how many, not what.
+
+// step is by how many answers at least figures move.
+func (o *BoardOptions) step() int64 { return int64(max(o.BatchStep, o.MinAnswers)) }
+
+// piece is a part of a figure that is being put together.
+type piece struct {
+	tally
+	from surveys.Day // of its first answer
 }
 
-// waitHour puts one hour of today aside.
-func (b *builder) waitHour(d *dayCounts, hour int) {
-	for at, hours := range d.hours {
-		if at.department != b.opt.Department || hours[hour].answered() == 0 {
+// addSteps counts the complete pieces of the department in.
+func (b *builder) addSteps(c *Counts) {
+	if b.opt.Audience != AudienceDepartment {
+		return
+	}
+	waiting := map[spot]*piece{}
+	month := surveys.Day(0)
+	for _, day := range c.Days() {
+		if day < monthOf(b.opt.From) || day > b.opt.To || day >= b.opt.Today {
 			continue
 		}
-		path := b.path(at)
-		for _, branch := range path[1:] {
-			branch.waitAt(at, &hours[hour])
+		if monthOf(day) != month {
+			clear(waiting)
+			month = monthOf(day)
+		}
+		for at, t := range c.days[day].tallies {
+			if at.department == b.opt.Department && t.answered() > 0 {
+				b.stepDay(waiting, at, day, t)
+			}
+		}
+	}
+	if today := c.days[b.opt.Today]; today != nil && b.opt.Today >= b.opt.From && b.opt.Today <= b.opt.To {
+		for at, hours := range today.hours {
+			if at.department == b.opt.Department {
+				b.stepToday(at, hours)
+			}
 		}
 	}
 }
 
-func (b *branch) waitAt(at spot, t *tally) {
-	if !b.stepped {
+// monthOf is the first day of a day's month.
+func monthOf(d surveys.Day) surveys.Day { return d/100*100 + 1 }
+
+// stepDay puts a day that is over to what waits at a spot.
+func (b *builder) stepDay(waiting map[spot]*piece, at spot, day surveys.Day, t *tally) {
+	p := waiting[at]
+	if p == nil {
+		p = &piece{from: day}
+		waiting[at] = p
+	}
+	p.add(t)
+	if p.answered() < b.opt.step() {
 		return
 	}
-	if at.series == surveys.SeriesUnasked {
-		b.unasked.waiting.add(t)
+	delete(waiting, at)
+	if p.from >= b.opt.From {
+		b.countIn(at, &p.tally)
+	}
+}
+
+// stepToday cuts the hours of today that are over into pieces, and counts in
+// all but the last complete one.
+func (b *builder) stepToday(at spot, hours *hourTally) {
+	var complete, open tally
+	first, only := -1, -1 // hours of open; the one hour complete is of
+	for h := range min(max(b.opt.Hour, 0), 24) {
+		if hours[h].answered() == 0 {
+			continue
+		}
+		if open.answered() == 0 {
+			first = h
+		}
+		open.add(&hours[h])
+		if open.answered() < b.opt.step() {
+			continue
+		}
+		if complete.answered() > 0 {
+			b.countIn(at, &complete)
+			b.countHour(at, only, &complete)
+		}
+		complete, open, only = open, tally{}, -1
+		if first == h {
+			only = h
+		}
+	}
+}
+
+// countIn adds a piece to every figure it is part of.
+func (b *builder) countIn(at spot, t *tally) {
+	path := b.path(at)
+	for _, br := range path[1:] {
+		if at.series == surveys.SeriesUnasked {
+			br.unasked.step.add(t)
+			continue
+		}
+		br.all.step.add(t)
+		br.mode(at.mode).step.add(t)
+	}
+}
+
+// countHour notes a piece that is one hour of today and nothing else.
+func (b *builder) countHour(at spot, hour int, t *tally) {
+	if hour < 0 || at.series != surveys.SeriesAsked {
 		return
 	}
-	b.all.waiting.add(t)
-	b.mode(at.mode).waiting.add(t)
+	path := b.path(at)
+	for _, br := range path[1:] {
+		br.stepHours[hour].add(t)
+	}
 }
 
 // settle decides which tally of each group the audience sees, and withholds
@@ -60,14 +143,16 @@ func (b *builder) settle() {
 	settle := func(br *branch) {
 		br.each(func(g *group) {
 			g.visible = g.live
-			if br.stepped && g.live.answered() < SmallUnit {
+			if br.stepped {
 				g.visible = g.step
 			}
 			switch {
 			case g.live.answered() == 0:
 				g.withheld = WithheldNoData
-			case g.visible.answered() < int64(b.opt.MinAnswers):
+			case g.live.answered() < int64(b.opt.MinAnswers):
 				g.withheld = WithheldNotEnough
+			case g.visible.answered() == 0: // no piece is complete yet
+				g.withheld = WithheldProtected
 			}
 		})
 	}
@@ -78,4 +163,30 @@ func (b *builder) settle() {
 			settle(p)
 		}
 	}
+}
+
+// renderHours gives today's hours from the first with answers to the last, of
+// those that have MinAnswers answers with the score. For a department's head an
+// hour also has to be made of whole pieces, or its score would cut one.
+func (b *builder) renderHours(br *branch) []HourFigure {
+	answered := func(t tally) bool { return t.answered() > 0 }
+	first := slices.IndexFunc(br.hours[:], answered)
+	hours := []HourFigure{}
+	if first < 0 {
+		return hours
+	}
+	for h := first; h < len(br.hours); h++ {
+		t := &br.hours[h]
+		f := HourFigure{Hour: h, Answered: t.answered()}
+		whole := !br.stepped || br.stepHours[h].answered() == f.Answered
+		if br.all.withheld == "" && whole && f.Answered >= int64(b.opt.MinAnswers) {
+			score, _, _ := meanScore(t.grades)
+			f.Score = roundScore(score)
+		}
+		hours = append(hours, f)
+		if !slices.ContainsFunc(br.hours[h+1:], answered) {
+			break
+		}
+	}
+	return hours
 }

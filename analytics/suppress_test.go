@@ -156,10 +156,10 @@ func checkUnit(u *analytics.Unit, children []analytics.Unit, check func(string, 
 }
 
 func TestDepartmentSeesOnlyItself(t *testing.T) {
-	opt := period(today, today)
+	opt := period(yesterday, today)
 	opt.Audience, opt.Department = analytics.AudienceDepartment, "d1"
 	board := analytics.BuildBoard(hospital(3, 1), countsOf(
-		answers{day: today, hour: 8, place: "d0-p0", grades: good(100)}, answers{day: today, hour: 8, place: "d1-p0", grades: good(100)},
+		answers{day: yesterday, hour: 8, place: "d0-p0", grades: good(100)}, answers{day: yesterday, hour: 8, place: "d1-p0", grades: good(100)},
 	), opt)
 	if len(board.Departments) != 1 || board.Departments[0].ID != "d1" || !board.Departments[0].Figure.Shown {
 		t.Errorf("departments: %+v", board.Departments)
@@ -167,54 +167,5 @@ func TestDepartmentSeesOnlyItself(t *testing.T) {
 	want := analytics.Figure{Withheld: analytics.WithheldProtected}
 	if d := cmp.Diff(want, board.Hospital.Figure); d != "" {
 		t.Errorf("the hospital's figure (-want +got):\n%s", d)
-	}
-}
-
-// TestSmallUnitMovesInSteps taps one by one through a morning and holds the
-// figure a department's head sees to moving by whole batches.
-func TestSmallUnitMovesInSteps(t *testing.T) {
-	opt := period(yesterday, today)
-	opt.Audience, opt.Department = analytics.AudienceDepartment, "d0"
-	given := []answers{{day: yesterday, hour: 9, place: "d0-p0", grades: good(11)}}
-	var seen []int64
-	for hour := 8; hour < 13; hour++ {
-		opt.Hour = hour
-		for range 3 {
-			given = append(given, answers{day: today, hour: hour, place: "d0-p0", grades: [5]int64{1}})
-			f := analytics.BuildBoard(hospital(1, 1), countsOf(given...), opt).Departments[0].Places[0].Figure
-			if !f.Shown || f.Answered != int64(10+len(given)) {
-				t.Fatalf("hour %d: %+v", hour, f)
-			}
-			seen = append(seen, f.Grades[0])
-		}
-	}
-	want := []int64{0, 0, 0, 0, 0, 0, 6, 6, 6, 6, 6, 6, 12, 12, 12}
-	if d := cmp.Diff(want, seen); d != "" {
-		t.Errorf("bad grades seen tap by tap (-want +got):\n%s", d)
-	}
-	opt.Audience = analytics.AudienceOffice
-	if f := analytics.BuildBoard(hospital(1, 1), countsOf(given...), opt).Departments[0].Figure; f.Grades[0] != 15 {
-		t.Errorf("the office sees %d bad grades, want all 15", f.Grades[0])
-	}
-	opt.Audience, opt.BatchStep = analytics.AudienceDepartment, 1
-	if f := analytics.BuildBoard(hospital(1, 1), countsOf(given...), opt).Departments[0].Figure; f.Grades[0] != 15 {
-		t.Errorf("without steps %d bad grades are seen, want all 15", f.Grades[0])
-	}
-}
-
-func TestDepartmentCannotReadFewFlaggedAnswers(t *testing.T) {
-	opt := period(yesterday, yesterday)
-	opt.Audience, opt.Department = analytics.AudienceDepartment, "d0"
-	for _, test := range []struct {
-		flagged int64
-		shown   bool
-	}{{0, true}, {3, false}, {10, true}} {
-		f := analytics.BuildBoard(hospital(1, 1), countsOf(
-			answers{day: yesterday, place: "d0-p0", grades: good(60)},
-			answers{day: yesterday, place: "d0-p0", grades: [5]int64{test.flagged}, flag: true},
-		), opt).Departments[0].Figure
-		if got := f.CleanedScore != nil && f.Flagged != nil; got != test.shown {
-			t.Errorf("%d flagged: cleaned score and count shown is %v, want %v", test.flagged, got, test.shown)
-		}
 	}
 }

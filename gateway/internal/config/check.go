@@ -247,7 +247,7 @@ func (l *loader) checkNumbers(c *Config) {
 		{"enrolment.wrong_code_minutes", c.Enrolment.WrongCodeMinutes, 1, 1440, "minutes"},
 		{"board.coalesce_ms", c.Board.CoalesceMS, 10, 5000, "milliseconds"},
 		{"board.min_answers", c.Board.MinAnswers, 10, 1000, "answers"},
-		{"board.batch_step", c.Board.BatchStep, 1, 100, "answers"},
+		{"board.batch_step", c.Board.BatchStep, 1, 1000, "answers"},
 		{"callbacks.close_workdays", c.Callbacks.CloseWorkdays, 1, 60, "working days"},
 		{"limits.requests_per_second", c.Limits.RequestsPerSecond, 1, 100_000, "requests"},
 		{"limits.request_burst", c.Limits.RequestBurst, 1, 1_000_000, "requests"},
@@ -259,6 +259,9 @@ func (l *loader) checkNumbers(c *Config) {
 		if n.value < n.least || n.value > n.most {
 			l.bad(n.key, "is %d, want %d to %d %s", n.value, n.least, n.most, n.unit)
 		}
+	}
+	if c.Board.BatchStep >= 1 && c.Board.BatchStep < c.Board.MinAnswers {
+		l.bad("board.batch_step", "is %d, less than min_answers, %d: two figures apart would tell of fewer answers than one may", c.Board.BatchStep, c.Board.MinAnswers)
 	}
 	if c.Limits.RequestBurst < c.Limits.RequestsPerSecond && c.Limits.RequestBurst > 0 {
 		l.bad("limits.request_burst", "is %d, less than requests_per_second, %d: the rate could never be reached", c.Limits.RequestBurst, c.Limits.RequestsPerSecond)

@@ -212,7 +212,7 @@ func Default() *Config {
 		},
 		Accounts:  Accounts{Tries: 5, LockMinutes: 15, SessionHours: 12, IdleMinutes: 60},
 		Enrolment: Enrolment{CodeMinutes: 10, WaitingLimit: 50, WrongCodes: 10, WrongCodeMinutes: 10},
-		Board:     Board{CoalesceMS: 100, MinAnswers: 10, BatchStep: 5},
+		Board:     Board{CoalesceMS: 100, MinAnswers: 10, BatchStep: 10},
 		Callbacks: Callbacks{CloseWorkdays: 15},
 		Limits:    Limits{RequestsPerSecond: 50, RequestBurst: 200, WindowRequestsPerSecond: 200, Sockets: 10000, FactsPerSecond: 200, FactBurst: 400},
 		Log:       Log{Level: "info", Format: "text"},

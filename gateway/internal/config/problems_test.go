@@ -29,6 +29,13 @@ func TestProblemsOfSettings(t *testing.T) {
 				`settings.yaml:9: foo: is not a key here; known are ` + strings.Join(fieldsOfConfig(), ", "),
 			},
 		},
+		{"steps smaller than the least answers", "board:\n  batch_step: 9\n", []string{
+			`settings.yaml:2: board.batch_step: is 9, less than min_answers, 10: two figures apart would tell of fewer answers than one may`,
+		}},
+		{"the least answers raised above the steps", "board:\n  min_answers: 20\n", []string{
+			`settings.yaml:1: board.batch_step: is 10, less than min_answers, 20: two figures apart would tell of fewer answers than one may`,
+		}},
+		{"steps as large as the least answers", "board: {min_answers: 20, batch_step: 20}\n", nil},
 		{"empty value", "data_dir:\n", []string{`settings.yaml:1: data_dir: is empty, want text; write "" for none`}},
 		{"text without quotes", "node: 12\n", []string{`settings.yaml:1: node: is a number, want text; put it in quotes`}},
 		{"not a list", "allowed_origins: https://a.example\n", []string{`settings.yaml:1: allowed_origins: is text, want a list`}},
