@@ -383,6 +383,7 @@ export default {
       questionnaire: '问卷指纹',
       device: '设备编号',
     },
+    judged: '判断',
     resolved_by: '核对人',
     resolved_at: '核对时间',
     what: '记录',
@@ -393,7 +394,7 @@ export default {
     note_placeholder: '例如：患者连点两次，以第一次为准',
     resolve: '核对完毕',
     resolved: '已核对，记录仍保留',
-    keep_hint: '核对后记录仍会保留，只是不再列在这里。',
+    keep_hint: '核对后记录仍会保留，在“已核对”里可查。',
   },
   audit: {
     hint: '只增不改。每条都与前一条相扣，改动一处就会被发现。',
