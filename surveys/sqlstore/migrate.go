@@ -52,6 +52,27 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
+// requireSchema makes sure that the schema is this program's, changing nothing.
+func requireSchema(ctx context.Context, db *sql.DB) error {
+	if err := checkForeign(ctx, db); err != nil {
+		return err
+	}
+	current, err := schemaVersion(ctx, db)
+	if err != nil {
+		return err
+	}
+	newest, err := newestMigration()
+	switch {
+	case err != nil:
+		return err
+	case current > newest:
+		return fmt.Errorf("%w: its schema is version %d, this program knows up to %d", ErrNewerSchema, current, newest)
+	case current < newest:
+		return fmt.Errorf("%w: its schema is version %d, this program's is %d", ErrOlderSchema, current, newest)
+	}
+	return nil
+}
+
 // checkForeign refuses a database that holds tables but not our mark.
 func checkForeign(ctx context.Context, db *sql.DB) error {
 	var id, tables int64

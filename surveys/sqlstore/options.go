@@ -16,6 +16,8 @@ var (
 	ErrExists              = errors.New("exists already")
 	ErrFrozen              = errors.New("questionnaire revision is published with other content")
 	ErrTransactionConflict = errors.New("transaction number is known with another body")
+	ErrNoStore             = errors.New("there is no store yet; start the gateway once")
+	ErrOlderSchema         = errors.New("store was written by an older version of this program; start the gateway once with this version")
 	ErrNewerSchema         = errors.New("database was written by a newer version of this program")
 	ErrForeignDatabase     = errors.New("file is a database of another program")
 	ErrWrongKey            = errors.New("phone key is not the one this database was made with")
@@ -32,6 +34,10 @@ const DefaultQueueLimit = 8192
 // Options say where the store is and by which clock and calendar it works.
 type Options struct {
 	Path string
+	// Existing opens only a store that is there and has this program's schema:
+	// for what runs beside a gateway, which alone makes stores and migrates
+	// them. Otherwise Open fails with ErrNoStore or ErrOlderSchema.
+	Existing bool
 	// Zone is the hospital's; it decides the business day.
 	Zone *time.Location
 	// PhoneKey, 32 bytes, seals phone numbers and set-aside bodies and makes

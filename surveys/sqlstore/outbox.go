@@ -8,6 +8,10 @@ import (
 	"qingfeng/surveys"
 )
 
+// usualEvents is room for what one look at the outbox finds on a busy day;
+// clearing more costs more than the events.
+const usualEvents = 64
+
 // EventsAfter reads up to limit events with sequence numbers above after, in
 // order. An answer that does not begin with after+1 means that the events
 // between have been pruned: the reader must start from Fold.
@@ -17,7 +21,7 @@ func (s *Store) EventsAfter(ctx context.Context, after int64, limit int) ([]surv
 		return nil, fmt.Errorf("read events: %w", err)
 	}
 	defer conn.Close()
-	events := make([]surveys.SequencedEvent, 0, min(limit, 1024))
+	events := make([]surveys.SequencedEvent, 0, min(limit, usualEvents))
 	query := "SELECT sequence, event FROM outbox WHERE sequence > ? ORDER BY sequence LIMIT ?"
 	err = scan(ctx, conn, 2, query, []driver.Value{after, int64(limit)}, func(v []driver.Value) error {
 		e := surveys.SequencedEvent{Sequence: v[0].(int64)}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -34,7 +35,8 @@ type Store struct {
 }
 
 // Open opens or creates the database at opt.Path, migrates it to this
-// program's schema and starts the writer. It fails with ErrNewerSchema,
+// program's schema (opt.Existing forbids both) and starts the writer. It fails
+// with ErrNewerSchema,
 // ErrForeignDatabase or ErrWrongKey, leaving the file as it was, and when
 // SQLite does not report the settings the store's promises rest on.
 func Open(ctx context.Context, opt Options) (*Store, error) {
@@ -48,7 +50,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	lock, err := prepareFile(opt.Path)
+	lock, err := prepareFile(opt.Path, opt.Existing)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +68,10 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 
 // prepareFile makes the directory and the file readable by this user alone,
 // and takes the lock that keeps a restore away while the store is open.
-func prepareFile(path string) (*fileLock, error) {
+func prepareFile(path string, existing bool) (*fileLock, error) {
+	if info, err := os.Stat(path); existing && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0) {
+		return nil, ErrNoStore
+	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory: %w", err)
 	}
@@ -85,7 +90,11 @@ func prepareFile(path string) (*fileLock, error) {
 }
 
 func (s *Store) start(ctx context.Context) error {
-	if err := migrate(ctx, s.writing); err != nil {
+	prepare := migrate
+	if s.opt.Existing {
+		prepare = requireSchema
+	}
+	if err := prepare(ctx, s.writing); err != nil {
 		return err
 	}
 	if err := s.proveKey(ctx); err != nil {
@@ -109,9 +118,11 @@ func (s *Store) start(ctx context.Context) error {
 // noticed at once and not when a patient is to be phoned.
 func (s *Store) proveKey(ctx context.Context) error {
 	proof := mac(s.keys.proof, "qingfeng")
-	_, err := s.writing.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES ('key_proof', ?) ON CONFLICT DO NOTHING", proof)
-	if err != nil {
-		return fmt.Errorf("keep key proof: %w", err)
+	if !s.opt.Existing {
+		_, err := s.writing.ExecContext(ctx, "INSERT INTO settings (name, value) VALUES ('key_proof', ?) ON CONFLICT DO NOTHING", proof)
+		if err != nil {
+			return fmt.Errorf("keep key proof: %w", err)
+		}
 	}
 	var kept []byte
 	if err := s.writing.QueryRowContext(ctx, "SELECT value FROM settings WHERE name = 'key_proof'").Scan(&kept); err != nil {

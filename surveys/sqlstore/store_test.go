@@ -67,6 +67,17 @@ func TestOpenRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	older := func(path string, t *testing.T) {
+		if err := sqlstore.MigrateTo(t.Context(), path, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	empty := func(path string, t *testing.T) {
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	existing := func(o *sqlstore.Options) { o.Existing = true }
 	garbage := func(path string, t *testing.T) {
 		if err := os.WriteFile(path, []byte(strings.Repeat("not a database ", 1000)), 0o600); err != nil {
 			t.Fatal(err)
@@ -83,6 +94,11 @@ func TestOpenRefuses(t *testing.T) {
 		{"another key", known, func(o *sqlstore.Options) { o.PhoneKey = []byte(strings.Repeat("x", 32)) }, sqlstore.ErrWrongKey},
 		{"a short key", known, func(o *sqlstore.Options) { o.PhoneKey = []byte("short") }, nil},
 		{"what is no database", garbage, nil, nil},
+		{"an older schema beside a gateway", older, existing, sqlstore.ErrOlderSchema},
+		{"a newer schema beside a gateway", newer, existing, sqlstore.ErrNewerSchema},
+		{"another program's database beside a gateway", foreign, existing, sqlstore.ErrForeignDatabase},
+		{"another key beside a gateway", known, func(o *sqlstore.Options) { o.Existing, o.PhoneKey = true, []byte(strings.Repeat("x", 32)) }, sqlstore.ErrWrongKey},
+		{"an empty file beside a gateway", empty, existing, sqlstore.ErrNoStore},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "qingfeng.db")
@@ -107,6 +123,18 @@ func TestOpenRefuses(t *testing.T) {
 				t.Errorf("the file was changed (%v)", err)
 			}
 		})
+	}
+}
+
+func TestExistingCreatesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	opt := storetest.Options(filepath.Join(dir, "qingfeng.db"))
+	opt.Existing = true
+	if s, err := sqlstore.Open(t.Context(), opt); !isErr(err, sqlstore.ErrNoStore) {
+		t.Errorf("opened %v, %v; want ErrNoStore", s, err)
+	}
+	if _, err := os.Stat(dir); !isErr(err, os.ErrNotExist) {
+		t.Errorf("the data directory: %v", err)
 	}
 }
 
