@@ -123,16 +123,17 @@ func TestBuiltInQuestionnairesAskByGrade(t *testing.T) {
 					shown = append(shown, string(it.ID))
 				}
 			}
-			want := []string{"comment"}
-			switch {
-			case g <= 2:
-				want = []string{"reasons", "comment", "callback_phone"}
-			case g >= 4:
-				want = []string{"praises", "comment"}
+			want := []string{"reasons", "comment", "callback_phone"}
+			if g >= 4 {
+				want[0] = "praises"
 			}
 			if diff := cmp.Diff(want, shown); diff != "" {
 				t.Errorf("%s after grade %d: %s", kind, g, diff)
 			}
+		}
+		reasons, praises := q.Items[1], q.Items[2]
+		if reasons.Text != praises.Text || len(reasons.Options) != len(praises.Options) {
+			t.Errorf("%s: heading or number of tags tells the grade", kind)
 		}
 		for _, it := range q.Items {
 			for _, o := range it.Options {
