@@ -376,7 +376,7 @@ func (w *Worker) giveUp(ctx context.Context, en *entry, reason error) error {
 		return fmt.Errorf("set entry aside: %w", err)
 	}
 	if v.code == "ok" {
-		w.opt.Logger.Error("an event could not be counted and went to the dead letters; run gateway verify, then gateway rebuild",
+		w.opt.Logger.Error("an event could not be counted and went to the dead letters; the counts are made anew by themselves, the letter stays",
 			"node", w.opt.Node, "sequence", en.sequence, "reason", why)
 		w.opt.OnDead(en.sequence)
 	}

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"qingfeng/analytics/redisstream"
@@ -25,8 +26,12 @@ type Status struct {
 	LastSequence int64 // last sequence in the store, as of a quarter of a second ago
 	Lag          int64 // LastSequence − Watermark, never negative
 	// Behind says that the counts have not reached for longer than Patience
-	// what the store had, or that Redis was out of reach for so long.
-	Behind      bool
+	// what the store had, or that Redis was out of reach for so long; or that
+	// they are Degraded.
+	Behind bool
+	// Degraded says that the counts lack events that were given up on. They are
+	// made anew by themselves; the dead letters stay for a person to look at.
+	Degraded    bool
 	LastError   string // of the last failure; empty since all is well again
 	DeadLetters int64  // events given up on since the counts were last made anew
 	Rebuilds    int64  // since the process began
@@ -45,7 +50,8 @@ func (s *Supervisor) Status() Status {
 	defer s.mu.Unlock()
 	st := s.status
 	st.Lag = max(0, st.LastSequence-st.Watermark)
-	st.Behind = st.Watermark < st.target && time.Since(st.targetAt) > s.opt.Patience ||
+	st.Degraded = st.DeadLetters > 0
+	st.Behind = st.Degraded || st.Watermark < st.target && time.Since(st.targetAt) > s.opt.Patience ||
 		st.State != StateRelaying && time.Since(st.stateSince) > s.opt.Patience
 	return st
 }
@@ -85,10 +91,11 @@ func (s *Supervisor) enter(state StateName) {
 func (s *Supervisor) failed(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if redisstream.NeedsRebuild(err) {
+	poison := errors.Is(err, errDeadLetter)
+	if poison || redisstream.NeedsRebuild(err) {
 		s.rebuild = err.Error()
 	}
-	if s.status.LastError == "" {
+	if s.status.LastError == "" && !poison {
 		s.opt.Logger.Warn("Redis failed; ratings are stored as before, boards show the last counts, trying again",
 			"node", s.opt.Node, "error", err)
 	}
@@ -119,6 +126,10 @@ func (s *Supervisor) gaveUp(int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.status.DeadLetters++
+	select {
+	case s.poisoned <- struct{}{}:
+	default:
+	}
 }
 
 func (s *Supervisor) reached(state redisstream.State) {

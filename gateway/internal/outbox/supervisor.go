@@ -54,6 +54,9 @@ type Options struct {
 	Housekeeping time.Duration
 	// Patience is how long the counts may lag before Status says Behind. 0: 2 s.
 	Patience time.Duration
+	// HealEvery is the least time between two rebuilds after a dead letter; the
+	// first comes at once. 0: 5 min.
+	HealEvery time.Duration
 	// RetryDelay and MaxDeliveries are the worker's; see redisstream.WorkerOptions.
 	RetryDelay    time.Duration
 	MaxDeliveries int64
@@ -66,6 +69,7 @@ func (o *Options) setDefaults() {
 	}{
 		{&o.FirstRetry, 50 * time.Millisecond}, {&o.LastRetry, 2 * time.Second},
 		{&o.Housekeeping, 10 * time.Second}, {&o.Patience, 2 * time.Second},
+		{&o.HealEvery, 5 * time.Minute},
 	}
 	for _, x := range durations {
 		if *x.d <= 0 {
@@ -91,11 +95,17 @@ type Supervisor struct {
 	opt       Options
 	publisher *redisstream.Publisher
 	stepped   chan struct{} // capacity 1: the watermark moved
+	poisoned  chan struct{} // capacity 1: an event was given up on
 
-	mu      sync.Mutex
-	status  Status
-	rebuild string // why the next session must rebuild; empty: it need not
+	mu       sync.Mutex
+	status   Status
+	rebuild  string    // why the next session must rebuild; empty: it need not
+	healedAt time.Time // when a dead letter was last the reason
 }
+
+// errDeadLetter ends a session because counts lack an event the worker gave up
+// on. The store has it, so a rebuild counts it.
+var errDeadLetter = errors.New("an event went to the dead letters")
 
 // New makes a supervisor; Run does the work.
 func New(opt Options) (*Supervisor, error) {
@@ -108,7 +118,7 @@ func New(opt Options) (*Supervisor, error) {
 		return nil, err
 	}
 	return &Supervisor{
-		opt: opt, publisher: publisher, stepped: make(chan struct{}, 1),
+		opt: opt, publisher: publisher, stepped: make(chan struct{}, 1), poisoned: make(chan struct{}, 1),
 		status: Status{State: StateConnecting, stateSince: time.Now(), targetAt: time.Now()},
 	}, nil
 }
@@ -157,6 +167,7 @@ func (s *Supervisor) session(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.relay(ctx) })
 	g.Go(func() error { return s.keep(ctx) })
+	g.Go(func() error { return s.heal(ctx) })
 	g.Go(func() error {
 		return redisstream.NewWorker(s.opt.Client, redisstream.WorkerOptions{
 			Node: s.opt.Node, Epoch: epoch, Zone: s.opt.Zone, Now: s.opt.Now, Logger: s.opt.Logger,
@@ -307,6 +318,32 @@ func (s *Supervisor) awaitWorker(ctx context.Context, last int64) error {
 		}
 	}
 	return ctx.Err()
+}
+
+// heal waits until the counts lack an event that was given up on, and ends the
+// session for a rebuild, not more often than every HealEvery: what is poison to
+// the worker whenever it comes must not keep everybody busy.
+func (s *Supervisor) heal(ctx context.Context) error {
+	for {
+		s.mu.Lock()
+		lacking, pause := s.status.DeadLetters > 0, time.Until(s.healedAt.Add(s.opt.HealEvery))
+		s.mu.Unlock()
+		if !lacking {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-s.poisoned:
+			}
+			continue
+		}
+		if err := wait(ctx, pause); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		s.healedAt = time.Now()
+		s.mu.Unlock()
+		return errDeadLetter
+	}
 }
 
 // keep prunes the outbox behind the counts and forgets old hours.

@@ -369,30 +369,50 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 	})
 }
 
-func TestPoisonShowsInTheStatusAndARebuildClearsIt(t *testing.T) {
+func TestPoisonHealsByItselfButNotAllTheTime(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
 		ctx := context.Background()
 		st := newStore()
+		random := rand.New(rand.NewPCG(9, 1))
 		r := start(t, s, st)
-		st.record(taps(rand.New(rand.NewPCG(9, 1)), 10)...)
+		st.record(taps(random, 10)...)
 		r.settled(t)
 		r.stop()
-		if err := r.client.XAdd(ctx, &redis.XAddArgs{Stream: "qingfeng:{n1}:stream", ID: "11-0", Values: []string{"event", "?"}}).Err(); err != nil {
-			t.Fatal(err)
+		poison := func(id string) {
+			t.Helper()
+			if err := r.client.XAdd(ctx, &redis.XAddArgs{Stream: "qingfeng:{n1}:stream", ID: id, Values: []string{"event", "?"}}).Err(); err != nil {
+				t.Fatal(err)
+			}
 		}
-		st.record(taps(rand.New(rand.NewPCG(10, 1)), 10)...)
-		again := start(t, s, st, func(o *outbox.Options) { o.RetryDelay = time.Millisecond })
+		poison("11-0")
+		st.record(taps(random, 10)...)
+		again := start(t, s, st, func(o *outbox.Options) { o.RetryDelay, o.HealEvery = time.Millisecond, time.Hour })
+		waitFor(t, "the counts are made anew", func() bool { return again.Status().Rebuilds == 1 })
 		again.settled(t)
-		if n := again.Status().DeadLetters; n != 1 {
-			t.Errorf("status says %d dead letters, want 1", n)
+		again.exact(t)
+		if st := again.Status(); st.Degraded || st.DeadLetters != 0 || st.Behind || st.LastError != "" {
+			t.Errorf("after the rebuild: %+v", st)
 		}
+		// The next one within the hour is left as it is, and shown.
+		poison("21-0")
+		waitFor(t, "the status is degraded", func() bool { st := again.Status(); return st.Degraded && st.Behind && st.DeadLetters == 1 })
+		st.record(taps(random, 10)...)
+		again.settled(t)
 		if d, err := outbox.Compare(ctx, again.target); err != nil || len(d) == 0 {
 			t.Errorf("the event that was lost to poison makes no difference (%v)", err)
 		}
-		if _, err := outbox.Rebuild(ctx, again.target, 0); err != nil {
-			t.Fatal(err)
+		if st := again.Status(); st.Rebuilds != 1 || !st.Degraded {
+			t.Errorf("a second dead letter at once: %+v", st)
 		}
-		again.exact(t)
+		// Whoever starts next finds the letter in the state.
+		again.stop()
+		last := start(t, s, st)
+		waitFor(t, "the counts are made anew", func() bool { return last.Status().Rebuilds == 1 })
+		last.settled(t)
+		last.exact(t)
+		if n, err := r.client.XLen(ctx, "qingfeng:{n1}:dead").Result(); err != nil || n != 2 {
+			t.Errorf("%d dead letters stay (%v), want both", n, err)
+		}
 	})
 }
 
