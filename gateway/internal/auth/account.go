@@ -164,7 +164,37 @@ func (s *Service) ResetPassword(ctx context.Context, id sqlstore.AccountID, by s
 	return password, s.EndSessions(ctx, id)
 }
 
-// Unlock lifts a lock-out.
+// Locks gives a function that says until when an account takes no password, for
+// some address or for all; zero: it takes one from everywhere.
+func (s *Service) Locks() func(a sqlstore.Account) time.Time {
+	type lock struct{ since, until time.Time }
+	now := s.now()
+	locks := map[string][]lock{}
+	s.near.Locks(now, func(p place, since, until time.Time) {
+		locks[p.name] = append(locks[p.name], lock{since, until})
+	})
+	return func(a sqlstore.Account) time.Time {
+		var until time.Time
+		if a.LockedUntil.After(now) {
+			until = a.LockedUntil
+		}
+		for _, l := range locks[nameKey(a.Username)] {
+			if !unlockedSince(a, l.since) && l.until.After(until) {
+				until = l.until
+			}
+		}
+		return until
+	}
+}
+
+// unlockedSince reports whether an administrator unlocked the account, perhaps
+// from another process, after the try at first: it has no wrong tries, and
+// nobody signed in to it since.
+func unlockedSince(a sqlstore.Account, first time.Time) bool {
+	return a.FailedTries == 0 && a.LastSignInAt.Before(first)
+}
+
+// Unlock lifts a lock-out, for every address.
 func (s *Service) Unlock(ctx context.Context, id sqlstore.AccountID, by sqlstore.Actor) error {
 	s.accounts.Lock()
 	defer s.accounts.Unlock()

@@ -133,7 +133,9 @@ func TestNothingIsBegunByWhatWasCheckedBefore(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.request(j, func(ctx context.Context) { err = w.ChangePassword(ctx, who, goodPassword, "another good password") })
+		w.request(j, func(ctx context.Context) {
+			err = w.ChangePassword(ctx, w.from, who, goodPassword, "another good password")
+		})
 		if !errors.Is(err, ErrNotSignedIn) {
 			t.Errorf("ChangePassword = %v, want ErrNotSignedIn", err)
 		}

@@ -35,7 +35,7 @@ type Store interface {
 
 // Policy are the settings of sign-in. Zero values take the defaults.
 type Policy struct {
-	MaxTries int           // wrong passwords before a lock-out (5)
+	MaxTries int           // wrong passwords from one address before a lock-out (5); wholeFactor times as many from all
 	Lock     time.Duration // how long a lock-out lasts (15 min)
 	Idle     time.Duration // a session unused for this long ends (30 min)
 	Lifetime time.Duration // a session ends after this whatever it did (12 h)
@@ -51,6 +51,9 @@ const (
 	// seenGranularity is how exactly idleness is kept: a session in use is
 	// written to the store once a minute, not at every request.
 	seenGranularity = time.Minute
+	// wholeFactor times MaxTries wrong passwords from wherever lock an account
+	// for every address it has not signed in from of late.
+	wholeFactor = 10
 )
 
 func (p Policy) withDefaults() Policy {
@@ -107,7 +110,9 @@ type Service struct {
 	ended    func(sqlstore.AccountID)
 	sessions *scs.SessionManager
 	tickets  *Tickets[BoardPass]
-	unknown  *Tries[string]
+	near     *Tries[place]  // wrong passwords by name and address, of known and unknown names alike
+	unknown  *Tries[string] // wrong passwords at names without account, from wherever
+	familiar *familiar
 	names    nameLocks
 	nobody   string // the hash an unknown username is compared with
 	accounts sync.Mutex
@@ -138,8 +143,10 @@ func New(_ context.Context, o Options) (*Service, error) {
 	return &Service{
 		store: o.Store, roles: o.Roles, policy: p, now: o.Now, hasher: o.Hasher, ended: o.Ended,
 		sessions: sessions, tickets: NewTickets[BoardPass](o.Now),
-		unknown: NewTries[string](p.MaxTries, unknownWindow, p.Lock),
-		names:   newNameLocks(), nobody: o.Hasher.HashOfNobody(),
+		near:     NewTries[place](p.MaxTries, unknownWindow, p.Lock),
+		unknown:  NewTries[string](wholeFactor*p.MaxTries, unknownWindow, p.Lock),
+		familiar: newFamiliar(),
+		names:    newNameLocks(), nobody: o.Hasher.HashOfNobody(),
 	}, nil
 }
 

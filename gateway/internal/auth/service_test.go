@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type world struct {
 	store *sqlstore.Store
 	mu    sync.Mutex
 	ahead time.Duration
+	from  netip.Addr // where people sit
 	ended []sqlstore.AccountID
 }
 
@@ -82,11 +84,11 @@ func (w *world) person(tb testing.TB, username string, department surveys.Depart
 	}
 	jar := &jar{}
 	w.request(jar, func(ctx context.Context) {
-		who, err := w.SignIn(ctx, username, first)
+		who, err := w.SignIn(ctx, w.from, username, first)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		if err := w.ChangePassword(ctx, who, first, goodPassword); err != nil {
+		if err := w.ChangePassword(ctx, w.from, who, first, goodPassword); err != nil {
 			tb.Fatal(err)
 		}
 	})
@@ -116,7 +118,7 @@ func (w *world) request(j *jar, do func(ctx context.Context)) {
 }
 
 func (w *world) signIn(j *jar, username, password string) (err error) {
-	w.request(j, func(ctx context.Context) { _, err = w.SignIn(ctx, username, password) })
+	w.request(j, func(ctx context.Context) { _, err = w.SignIn(ctx, w.from, username, password) })
 	return err
 }
 
@@ -145,7 +147,7 @@ func TestFirstAdministrator(t *testing.T) {
 	if !who.Account.MustChangePassword || who.May(AccountsManage) {
 		t.Error("the one-time password lets its owner do something before it is changed")
 	}
-	w.request(j, func(ctx context.Context) { err = w.ChangePassword(ctx, who, password, goodPassword) })
+	w.request(j, func(ctx context.Context) { err = w.ChangePassword(ctx, w.from, who, password, goodPassword) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +400,7 @@ func TestChangingThePasswordEndsTheOtherSessions(t *testing.T) {
 	w.ended = nil
 	before := mine.cookie.Value
 	const next = "a new and different one"
-	w.request(mine, func(ctx context.Context) { err = w.ChangePassword(ctx, who, goodPassword, next) })
+	w.request(mine, func(ctx context.Context) { err = w.ChangePassword(ctx, w.from, who, goodPassword, next) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -431,7 +433,7 @@ func TestChangePasswordRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	change := func(current, next string) (err error) {
-		w.request(j, func(ctx context.Context) { err = w.ChangePassword(ctx, who, current, next) })
+		w.request(j, func(ctx context.Context) { err = w.ChangePassword(ctx, w.from, who, current, next) })
 		return err
 	}
 	var weak *WeakPasswordError

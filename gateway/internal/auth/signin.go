@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -24,7 +25,8 @@ var (
 	ErrNotSignedIn = errors.New("not signed in")
 )
 
-// LockedError is returned while an account takes no password.
+// LockedError is returned while an account takes no password from where it was
+// typed.
 type LockedError struct{ RetryAfter time.Duration }
 
 func (e *LockedError) Error() string {
@@ -40,8 +42,8 @@ const (
 )
 
 const (
-	// unknownWindow is how long wrong tries at a name that has no account are
-	// remembered, as good as for ever: a real account's are too.
+	// unknownWindow is how long wrong tries are remembered where the store does
+	// not count them, as good as for ever: a real account's are too.
 	unknownWindow = 365 * 24 * time.Hour
 	// nameStripes is over how many locks sign-ins are spread by name, so that
 	// two at one name are counted one after the other.
@@ -78,9 +80,12 @@ func (i *Identity) Actor() sqlstore.Actor {
 // SignIn checks a password and, when it is right, starts a session under a new
 // token. Errors: ErrSignIn, *LockedError, ErrBusy. Whether the account exists
 // can be told neither from the answer nor from its time: an unknown name is
-// hashed against, counted, locked and audited like a known one.
-func (s *Service) SignIn(ctx context.Context, username, password string) (*Identity, error) {
+// hashed against, counted, locked and audited like a known one. from is where
+// the password was typed: wrong ones count by name and address, so that nobody
+// locks somebody else out of an account, and much later for the whole account.
+func (s *Service) SignIn(ctx context.Context, from netip.Addr, username, password string) (*Identity, error) {
 	name := NormalUsername(username)
+	at := place{nameKey(name), addressPrefix(from)}
 	release, err := s.names.lock(ctx, name)
 	if err != nil {
 		return nil, err
@@ -88,12 +93,12 @@ func (s *Service) SignIn(ctx context.Context, username, password string) (*Ident
 	defer release()
 	account, err := s.store.FindAccount(ctx, name)
 	if errors.Is(err, sqlstore.ErrNotFound) {
-		return nil, s.refuseUnknown(ctx, name, password)
+		return nil, s.refuseUnknown(ctx, at, password)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("find account: %w", err)
 	}
-	account, err = s.checkPassword(ctx, account, password)
+	account, err = s.checkPassword(ctx, at, account, password)
 	if err != nil {
 		return nil, err
 	}
@@ -130,9 +135,13 @@ func (s *Service) audit(ctx context.Context, by sqlstore.Actor, action, subject 
 	return nil
 }
 
-func (s *Service) refuseUnknown(ctx context.Context, name, password string) error {
+func (s *Service) refuseUnknown(ctx context.Context, at place, password string) error {
 	now := s.now()
-	if wait, ok := s.unknown.Begin(nameKey(name), now); !ok {
+	if wait, ok := s.near.Begin(at, now); !ok {
+		return &LockedError{wait}
+	}
+	if wait, ok := s.unknown.Begin(at.name, now); !ok {
+		s.near.Undo(at)
 		return &LockedError{wait}
 	}
 	if _, err := s.hasher.Verify(ctx, shortened(password), s.nobody); err != nil {
@@ -142,7 +151,7 @@ func (s *Service) refuseUnknown(ctx context.Context, name, password string) erro
 	if err := s.audit(ctx, system(), "sign_in.unknown", ""); err != nil {
 		return err
 	}
-	if s.unknown.Locked(nameKey(name), now) {
+	if s.near.Locked(at, now) || s.unknown.Locked(at.name, now) {
 		if err := s.audit(ctx, system(), "sign_in.locked", ""); err != nil {
 			return err
 		}
@@ -150,11 +159,27 @@ func (s *Service) refuseUnknown(ctx context.Context, name, password string) erro
 	return ErrSignIn
 }
 
+// beginTry counts a try at a known account, or says that it takes none from
+// there.
+func (s *Service) beginTry(at place, a sqlstore.Account, now time.Time) error {
+	if first := s.near.Since(at); !first.IsZero() && unlockedSince(a, first) {
+		s.near.Forget(at)
+	}
+	if wait, ok := s.near.Begin(at, now); !ok {
+		return &LockedError{wait}
+	}
+	if wait := a.LockedUntil.Sub(now); !a.LockedUntil.IsZero() && wait > 0 && !s.familiar.has(at, now) {
+		s.near.Undo(at)
+		return &LockedError{wait}
+	}
+	return nil
+}
+
 // checkPassword verifies and records the try. The caller holds the name's lock.
-func (s *Service) checkPassword(ctx context.Context, a sqlstore.Account, password string) (sqlstore.Account, error) {
+func (s *Service) checkPassword(ctx context.Context, at place, a sqlstore.Account, password string) (sqlstore.Account, error) {
 	now := s.now()
-	if wait := a.LockedUntil.Sub(now); !a.LockedUntil.IsZero() && wait > 0 {
-		return a, &LockedError{wait}
+	if err := s.beginTry(at, a, now); err != nil {
+		return a, err
 	}
 	ok, err := s.hasher.Verify(ctx, shortened(password), a.PasswordHash)
 	if err != nil {
@@ -163,15 +188,19 @@ func (s *Service) checkPassword(ctx context.Context, a sqlstore.Account, passwor
 	if len(password) > maxPasswordBytes || a.Disabled {
 		ok = false
 	}
-	// The store counts on after a lock has run out; every MaxTries-th locks.
+	// The store counts on after a lock has run out; every so many lock.
 	var lockUntil time.Time
-	if !ok && (a.FailedTries+1)%s.policy.MaxTries == 0 {
+	if !ok && (a.FailedTries+1)%(wholeFactor*s.policy.MaxTries) == 0 {
 		lockUntil = now.Add(s.policy.Lock)
 	}
 	if err := s.store.RecordSignIn(ctx, a.ID, ok, now, lockUntil); err != nil {
 		return a, fmt.Errorf("record sign-in: %w", err)
 	}
-	if !lockUntil.IsZero() {
+	if ok {
+		s.near.Forget(at)
+		s.familiar.note(at, now)
+	}
+	if !lockUntil.IsZero() || s.near.Locked(at, now) {
 		if err := s.audit(ctx, system(), "sign_in.locked", strconv.FormatInt(int64(a.ID), 10)); err != nil {
 			return a, err
 		}
@@ -289,7 +318,7 @@ func (s *Service) SignOut(ctx context.Context, id *Identity) error {
 // sessions and boards; this one goes on under a new token. A wrong current
 // password counts towards the lock-out. Errors: ErrSignIn, *LockedError,
 // *WeakPasswordError, ErrBusy.
-func (s *Service) ChangePassword(ctx context.Context, id *Identity, current, next string) error {
+func (s *Service) ChangePassword(ctx context.Context, from netip.Addr, id *Identity, current, next string) error {
 	release, err := s.names.lock(ctx, id.Account.Username)
 	if err != nil {
 		return err
@@ -302,7 +331,8 @@ func (s *Service) ChangePassword(ctx context.Context, id *Identity, current, nex
 	if err := CheckPassword(account.Username, next); err != nil {
 		return err
 	}
-	if account, err = s.checkPassword(ctx, account, current); err != nil {
+	at := place{nameKey(account.Username), addressPrefix(from)}
+	if account, err = s.checkPassword(ctx, at, account, current); err != nil {
 		return err
 	}
 	if string(normalPassword(current)) == string(normalPassword(next)) {

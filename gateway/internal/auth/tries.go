@@ -64,6 +64,36 @@ func (t *Tries[K]) Locked(key K, now time.Time) bool {
 	return c != nil && c.locked.After(now)
 }
 
+// Since gives when the first of the key's tries in the window was; zero: there
+// was none.
+func (t *Tries[K]) Since(key K) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if c := t.keys[key]; c != nil {
+		return c.since
+	}
+	return time.Time{}
+}
+
+// Locks calls yield with every key that is stopped at now: since the first of
+// its tries, and until when.
+func (t *Tries[K]) Locks(now time.Time, yield func(key K, since, until time.Time)) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for key, c := range t.keys {
+		if c.locked.After(now) {
+			yield(key, c.since, c.locked)
+		}
+	}
+}
+
+// Forget starts the key's count anew.
+func (t *Tries[K]) Forget(key K) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.keys, key)
+}
+
 // Undo gives back a try that was right.
 func (t *Tries[K]) Undo(key K) {
 	t.mu.Lock()

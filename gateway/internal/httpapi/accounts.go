@@ -53,7 +53,9 @@ func (s *Server) listAccounts(c *call) error {
 		return err
 	}
 	bodies := make([]accountBody, len(accounts))
+	locked := s.o.Auth.Locks()
 	for i, a := range accounts {
+		a.LockedUntil = locked(a)
 		bodies[i] = accountOf(a, c)
 	}
 	return c.json(http.StatusOK, map[string]any{"accounts": bodies})
@@ -113,6 +115,7 @@ func (s *Server) changeAccount(c *call) error {
 	if err != nil {
 		return err
 	}
+	account.LockedUntil = s.o.Auth.Locks()(account)
 	return c.json(http.StatusOK, map[string]any{"account": accountOf(account, c)})
 }
 

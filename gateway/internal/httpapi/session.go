@@ -51,7 +51,7 @@ func (s *Server) signIn(c *call) error {
 	if err := decode(c.r, &body); err != nil {
 		return err
 	}
-	who, err := s.o.Auth.SignIn(c.ctx(), body.Username, body.Password)
+	who, err := s.o.Auth.SignIn(c.ctx(), c.address, body.Username, body.Password)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func (s *Server) changePassword(c *call) error {
 	if err := decode(c.r, &body); err != nil {
 		return err
 	}
-	if err := s.o.Auth.ChangePassword(c.ctx(), c.who, body.Current, body.New); err != nil {
+	if err := s.o.Auth.ChangePassword(c.ctx(), c.address, c.who, body.Current, body.New); err != nil {
 		return err
 	}
 	return c.nothing()
