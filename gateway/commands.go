@@ -25,14 +25,28 @@ func loadConfig(line *commands, w world) (*config.Config, error) {
 	return cfg, nil
 }
 
-// openStore opens the configured store.
+// openStore opens the configured store, making or migrating it: only what
+// serves does that.
 func openStore(ctx context.Context, cfg *config.Config) (*sqlstore.Store, error) {
+	return openStoreAs(ctx, cfg, false)
+}
+
+// openExisting opens the configured store as it is. There must be one, of this
+// program's schema: beside a running gateway nothing may migrate it.
+func openExisting(ctx context.Context, cfg *config.Config) (*sqlstore.Store, error) {
+	if _, err := os.Stat(cfg.StorePath()); errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("open %s: %w", cfg.StorePath(), sqlstore.ErrNoStore) // before a key is made for it
+	}
+	return openStoreAs(ctx, cfg, true)
+}
+
+func openStoreAs(ctx context.Context, cfg *config.Config, existing bool) (*sqlstore.Store, error) {
 	key, err := cfg.PhoneKey()
 	if err != nil {
 		return nil, fmt.Errorf("read phone key: %w", err)
 	}
 	store, err := sqlstore.Open(ctx, sqlstore.Options{
-		Path: cfg.StorePath(), Zone: cfg.Location(), PhoneKey: key, Calendar: cfg.Workdays(), CallbackWorkdays: cfg.Callbacks.CloseWorkdays,
+		Path: cfg.StorePath(), Existing: existing, Zone: cfg.Location(), PhoneKey: key, Calendar: cfg.Workdays(), CallbackWorkdays: cfg.Callbacks.CloseWorkdays,
 		Place: cfg.Organisation().Place, ExpiryGrace: cfg.GamingRules().ExpiryGrace, Logger: newLogger(cfg, os.Stderr),
 	})
 	if err != nil {
@@ -41,13 +55,13 @@ func openStore(ctx context.Context, cfg *config.Config) (*sqlstore.Store, error)
 	return store, nil
 }
 
-// withStore runs fn on the configured store and closes it.
+// withStore runs fn on the configured store, which must exist, and closes it.
 func withStore(ctx context.Context, line *commands, w world, fn func(*config.Config, *sqlstore.Store) error) error {
 	cfg, err := loadConfig(line, w)
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, cfg)
+	store, err := openExisting(ctx, cfg)
 	if err != nil {
 		return err
 	}
@@ -101,7 +115,7 @@ func (checkCommand) Run(ctx context.Context, line *commands, w world) error {
 		fmt.Fprintf(w.stdout, "store           %s will be created at the first start\n", cfg.StorePath())
 		return nil
 	}
-	store, err := openStore(ctx, cfg)
+	store, err := openExisting(ctx, cfg)
 	if err != nil {
 		return err
 	}
