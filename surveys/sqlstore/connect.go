@@ -55,7 +55,6 @@ func dataSource(path string, r role) string {
 		"_busy_timeout":    {fmt.Sprint(busyTimeoutMS)},
 		"_stmt_cache_size": {"64"},
 		"_cache_size":      {"-32000"}, // KiB
-		"_mutex":           {"no"},     // database/sql never uses a connection twice at a time
 	}
 	if r == roleReader {
 		q.Set("_query_only", "on")
