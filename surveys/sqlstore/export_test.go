@@ -70,3 +70,12 @@ func (s *Store) LeaveTransactionOpen() error {
 	_, err := s.writer.raw.Exec("BEGIN IMMEDIATE", nil)
 	return err
 }
+
+// MakeRoom ends a bound on the database's size past the writer, which would
+// take that for a commit.
+func (s *Store) MakeRoom() error {
+	s.writer.gate.Lock()
+	defer s.writer.gate.Unlock()
+	_, err := s.writer.raw.Exec("PRAGMA max_page_count = 1000000", nil)
+	return err
+}

@@ -18,10 +18,15 @@ const (
 	// alone.
 	checkpointEvery = time.Minute
 	pageSize        = 4096
+	// probeEvery is how often a store that cannot write tries to.
+	probeEvery = 2 * time.Second
+	// probeBytes is what it tries to write: about a small batch.
+	probeBytes = 8 << 10
 )
 
 // keeper moves the write-ahead log into the database from a connection of its
-// own, so that no commit waits for it.
+// own, so that no commit waits for it, and notices when a store that could not
+// write can write again, though nobody sends anything.
 type keeper struct {
 	store    *Store
 	written  atomic.Int64 // jobs since the last look
@@ -50,10 +55,15 @@ func (k *keeper) run() {
 	defer close(k.ended)
 	tick := time.NewTicker(checkpointEvery)
 	defer tick.Stop()
+	probe := time.NewTicker(probeEvery)
+	defer probe.Stop()
 	for {
 		select {
 		case <-k.quit:
 			return
+		case <-probe.C:
+			k.probe()
+			continue
 		case <-k.wake:
 		case <-tick.C:
 			if k.written.Load() == 0 {
@@ -65,6 +75,18 @@ func (k *keeper) run() {
 			k.store.opt.Logger.Warn("checkpoint failed; it is tried again after the next commits", "error", err)
 		}
 	}
+}
+
+// probe tries a real commit while the store fails. What comes of it is the
+// writer's to note.
+func (k *keeper) probe() {
+	if k.store.writer.failing() == nil {
+		return
+	}
+	_ = k.store.act(context.Background(), func(t *tx) error {
+		_, err := t.exec("INSERT INTO settings (name, value) VALUES ('write_probe', randomblob(?1)) ON CONFLICT (name) DO UPDATE SET value = excluded.value", probeBytes)
+		return err
+	})
 }
 
 // look checkpoints without stopping anybody and, when the log has still grown

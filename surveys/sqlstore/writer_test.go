@@ -153,6 +153,37 @@ func TestFullDiskAndRecovery(t *testing.T) {
 	mustVerify(t, s)
 }
 
+// A store that could not write finds out by itself that it can again: nobody
+// has to send it anything.
+func TestRecoversWithoutTraffic(t *testing.T) {
+	s := storetest.New(t)
+	ctx := t.Context()
+	if _, err := s.Pragma(ctx, "max_page_count = 1"); err != nil { // no more than it has
+		t.Fatal(err)
+	}
+	for i := uint64(0); s.Ping(ctx) == nil; i++ {
+		if _, err := s.Record(ctx, storetest.Rating(i, storetest.Noon(), 5)); err != nil && !isErr(err, sqlstore.ErrUnavailable) {
+			t.Fatal(err)
+		}
+	}
+	if err := s.MakeRoom(); err != nil {
+		t.Fatal(err)
+	}
+	tick, late := time.NewTicker(20*time.Millisecond), time.After(30*time.Second)
+	defer tick.Stop()
+	for s.Stats().Failing {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatal("it still says that it fails")
+		}
+	}
+	if err := s.Ping(ctx); err != nil {
+		t.Errorf("ping: %v", err)
+	}
+	mustVerify(t, s)
+}
+
 // One action that fails, or one fact the database refuses, undoes itself and
 // nothing beside it in the batch.
 func TestOneFailureSpoilsNobodyElse(t *testing.T) {
