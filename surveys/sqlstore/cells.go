@@ -99,11 +99,17 @@ func parseTags(text string) []surveys.Tag {
 type cache struct {
 	names          map[string]nameID
 	texts          map[int64]string
-	counts         map[cell]int64 // number of the row in event_counts
-	pending        map[cell]int64 // events counted in the open transaction
-	events         []driver.Value // their texts, in order
-	waiting        int64          // details whose rating has not arrived; unknown: ask
+	counts         map[cell]int64    // number of the row in event_counts
+	pending        map[cell]int64    // events counted in the open transaction
+	events         []driver.Value    // their texts, in order
+	waiting        int64             // details whose rating has not arrived; unknown: ask
+	unasked        map[deviceDay]int // call-backs opened by unasked ratings
 	questionnaires map[surveys.VersionID]*surveys.Questionnaire
+}
+
+type deviceDay struct {
+	device surveys.DeviceID
+	day    surveys.Day
 }
 
 // maxCached bounds each map; a hospital uses some thousands of either a day.
@@ -114,7 +120,7 @@ const unknown = -1
 func (c *cache) forget() {
 	*c = cache{
 		names: map[string]nameID{}, texts: map[int64]string{}, counts: map[cell]int64{}, pending: map[cell]int64{},
-		questionnaires: map[surveys.VersionID]*surveys.Questionnaire{}, waiting: unknown,
+		unasked: map[deviceDay]int{}, questionnaires: map[surveys.VersionID]*surveys.Questionnaire{}, waiting: unknown,
 	}
 }
 

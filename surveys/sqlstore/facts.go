@@ -78,6 +78,11 @@ func (w *writer) record(j *job) (surveys.Outcome, error) {
 	if !fresh {
 		return w.recordAgain(&r)
 	}
+	if r.kind != factRating {
+		if err := w.setWaitingAside(r.id, ReasonNotARating); err != nil {
+			return "", err
+		}
+	}
 	switch {
 	case j.invalid == errRefused:
 		return w.setAside(&r, ReasonRefusedByStore, outcomeInvalid)
@@ -128,6 +133,9 @@ func (w *writer) setAside(r *received, reason string, outcome int64) (surveys.Ou
 	if err := w.keepAside(r, reason); err != nil {
 		return "", err
 	}
+	if err := w.setWaitingAside(r.id, ReasonRatingSetAside); err != nil {
+		return "", err
+	}
 	if outcome == outcomeAlreadyRated {
 		return surveys.OutcomeAlreadyRated, nil
 	}
@@ -157,7 +165,7 @@ func (w *writer) recordRating(r *received, f *surveys.Rating) (surveys.Outcome, 
 	if q == nil {
 		return w.setAside(r, ReasonUnknownVersion, outcomeInvalid)
 	}
-	flags, key := f.Flags, f.ID
+	counted, key := *f, f.ID // the fact as it is counted
 	var prompt promptRow
 	if !f.Prompt.IsZero() {
 		var found bool
@@ -168,17 +176,24 @@ func (w *writer) recordRating(r *received, f *surveys.Rating) (surveys.Outcome, 
 			return w.setAside(r, ReasonUnknownPrompt, outcomeInvalid)
 		}
 		if r.at.After(moment(prompt.expiresAt).Add(w.store.opt.ExpiryGrace)) {
-			flags |= surveys.FlagAfterExpiry
+			counted.Flags |= surveys.FlagAfterExpiry
+		}
+		if err := w.countWhereAsked(&counted, prompt); err != nil {
+			return "", err
 		}
 		key = f.Prompt
 	}
-	names, err := w.ratingNames(f)
+	callback, err := w.judgeCallback(r, &counted)
+	if err != nil {
+		return "", err
+	}
+	names, err := w.ratingNames(&counted)
 	if err != nil {
 		return "", err
 	}
 	fresh, err := w.st.insertRating.insert(int64(r.day), f.ID[:], key[:], int64(r.hour), milliseconds(r.at), int64(names.department),
 		int64(names.place), prompt.staff, int64(names.version), int64(names.mode), int64(seriesNumber(f.Series())), int64(f.Grade),
-		int64(flags), f.Dwell.Milliseconds(), int64(names.language))
+		int64(counted.Flags), f.Dwell.Milliseconds(), int64(names.language))
 	if err != nil {
 		return "", fmt.Errorf("write rating: %w", err)
 	}
@@ -190,7 +205,29 @@ func (w *writer) recordRating(r *received, f *surveys.Rating) (surveys.Outcome, 
 			return "", err
 		}
 	}
-	return surveys.OutcomeStored, w.ratingEffects(r, f, q, prompt, flags, names)
+	if err := w.emitRating(r, &counted, q, prompt.staff); err != nil {
+		return "", err
+	}
+	if callback != nil {
+		if err := w.openCallback(r, callback, names); err != nil {
+			return "", err
+		}
+	}
+	return surveys.OutcomeStored, nil
+}
+
+// countWhereAsked counts an answer to another window's prompt where the asking
+// is counted, and says so.
+func (w *writer) countWhereAsked(f *surveys.Rating, p promptRow) error {
+	texts, err := w.texts(p.window, p.department, p.mode)
+	if err != nil {
+		return err
+	}
+	if window := surveys.PlaceID(texts[0]); window != f.Place {
+		f.Place, f.Department, f.Mode = window, surveys.DepartmentID(texts[1]), surveys.Mode(texts[2])
+		f.Flags |= surveys.FlagPlaceChanged
+	}
+	return nil
 }
 
 // ratedNames are the numbers of a rating's words.
@@ -238,10 +275,10 @@ func (w *writer) offer(r *received, prompt surveys.FactID, p promptRow) error {
 	})
 }
 
-// ratingEffects writes what follows from a new rating: its event, the
-// call-back a low grade opens, and the detail that arrived before it.
-func (w *writer) ratingEffects(r *received, f *surveys.Rating, q *surveys.Questionnaire, p promptRow, flags surveys.Flags, n ratedNames) error {
-	texts, err := w.texts(p.staff)
+// emitRating writes a new rating's event and counts the detail that arrived
+// before it.
+func (w *writer) emitRating(r *received, f *surveys.Rating, q *surveys.Questionnaire, staff int64) error {
+	texts, err := w.texts(staff)
 	if err != nil {
 		return err
 	}
@@ -249,15 +286,10 @@ func (w *writer) ratingEffects(r *received, f *surveys.Rating, q *surveys.Questi
 	rated := surveys.Event{
 		Kind: surveys.EventRatingRecorded, At: milliseconds(r.at), Day: r.day, Hour: r.hour, Department: f.Department, Place: f.Place,
 		Staff: surveys.StaffRef(texts[0]), Version: f.Questionnaire, Item: item.ID, Mode: f.Mode, Series: f.Series(), Grade: f.Grade,
-		Flagged: flags != 0,
+		Flagged: f.Flags != 0,
 	}
 	if err := w.emit(&rated); err != nil {
 		return err
-	}
-	if registers.OpensCallback(f) {
-		if err := w.openCallback(r, f, n); err != nil {
-			return err
-		}
 	}
 	return w.applyEarlyDetail(rated, r, f, q)
 }
@@ -284,13 +316,51 @@ func (w *writer) applyEarlyDetail(rated surveys.Event, r *received, f *surveys.R
 	return w.emitDetail(rated, q, textOf(early[4]))
 }
 
-func (w *writer) openCallback(r *received, f *surveys.Rating, n ratedNames) error {
+// judgeCallback makes the call-back that a low rating opens, and flags the
+// rating when its device has opened too many.
+func (w *writer) judgeCallback(r *received, f *surveys.Rating) (*registers.Callback, error) {
+	if !registers.OpensCallback(f) {
+		return nil, nil
+	}
 	arrived := f.Origin.ReceivedAt
 	if arrived.IsZero() {
 		arrived = w.store.opt.Now()
 	}
-	c := registers.OpenCallback(f, surveys.DayOf(arrived, w.store.opt.Zone), w.store.opt.Calendar, w.store.opt.CallbackWorkdays)
-	_, err := w.st.insertCallback.insert(f.ID[:], milliseconds(r.at), int64(c.OpenedOn), int64(c.DueOn), int64(n.department), int64(n.place),
+	on := surveys.DayOf(arrived, w.store.opt.Zone)
+	if f.Prompt.IsZero() {
+		opened, err := w.openedUnasked(f.Origin.Device, on)
+		if err != nil {
+			return nil, err
+		}
+		if registers.InFlood(f, opened) {
+			f.Flags |= surveys.FlagBurst
+			return nil, nil
+		}
+		w.cache.unasked[deviceDay{f.Origin.Device, on}]++
+	}
+	c := registers.OpenCallback(f, on, w.store.opt.Calendar, w.store.opt.CallbackWorkdays)
+	return &c, nil
+}
+
+// openedUnasked counts the call-backs a device's unasked ratings opened on a day.
+func (w *writer) openedUnasked(device surveys.DeviceID, on surveys.Day) (int, error) {
+	key := deviceDay{device, on}
+	if n, ok := w.cache.unasked[key]; ok {
+		return n, nil
+	}
+	var v [1]driver.Value
+	if _, err := w.st.countUnasked.row(v[:], int64(on), device[:]); err != nil {
+		return 0, fmt.Errorf("count call-backs of a device: %w", err)
+	}
+	if len(w.cache.unasked) >= maxCached {
+		clear(w.cache.unasked)
+	}
+	w.cache.unasked[key] = int(v[0].(int64))
+	return w.cache.unasked[key], nil
+}
+
+func (w *writer) openCallback(r *received, c *registers.Callback, n ratedNames) error {
+	_, err := w.st.insertCallback.insert(c.Rating[:], milliseconds(r.at), int64(c.OpenedOn), int64(c.DueOn), int64(n.department), int64(n.place),
 		int64(c.Grade), string(c.State))
 	if err != nil {
 		return fmt.Errorf("open call-back: %w", err)

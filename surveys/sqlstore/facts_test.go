@@ -3,6 +3,7 @@ package sqlstore_test
 import (
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"qingfeng/surveys"
+	"qingfeng/surveys/registers"
 	"qingfeng/surveys/sqlstore"
 	"qingfeng/surveys/sqlstore/storetest"
 )
@@ -127,6 +129,10 @@ func TestOutcomes(t *testing.T) {
 			[]surveys.EventKind{surveys.EventRatingRecorded, surveys.EventRatingDetailed}, nil},
 		{"a detail of what is no rating", []step{{shown(8, now, prompt.ID), "stored"}, {detail(10, now, storetest.ID(now, 8), "careful"), "invalid"}},
 			[]surveys.EventKind{surveys.EventPromptOffered}, []string{"not_a_rating"}},
+		{"a detail before a rating that is set aside", []step{{detail(10, now, wrongGrade.ID, "careful"), "stored"}, {wrongGrade, "invalid"},
+			{detail(10, now, wrongGrade.ID, "careful"), "invalid"}}, nil, []string{"rating_set_aside", "invalid"}},
+		{"a detail before what is no rating", []step{{detail(10, now, storetest.ID(now, 8), "careful"), "stored"}, {shown(8, now, prompt.ID), "stored"}},
+			[]surveys.EventKind{surveys.EventPromptOffered}, []string{"not_a_rating"}},
 		{"a detail of a rating set aside", []step{{wrongGrade, "invalid"}, {detail(10, now, wrongGrade.ID, "careful"), "invalid"}}, nil,
 			[]string{"rating_set_aside", "invalid"}},
 	}
@@ -215,6 +221,136 @@ func TestEveryOrderCountsTheSame(t *testing.T) {
 	if len(want) != 3 || !strings.Contains(text, `"tags":[{"item":"reasons","id":"attitude"},{"item":"reasons","id":"queue"}]`) {
 		t.Errorf("counted:\n%s", text)
 	}
+}
+
+// A detail that waited for a rating that cannot be read, or is set aside, waits
+// no more, and what the patient wrote is kept for a person.
+func TestWaitingDetailGoesWithItsRating(t *testing.T) {
+	now := storetest.Noon()
+	unreadable := func(s *sqlstore.Store, id surveys.FactID) error {
+		return s.SetAside(t.Context(), sqlstore.SetAside{ID: id, Device: storetest.Device(), Kind: "rating", Reason: "bad_field", Body: []byte("{}")})
+	}
+	refused := func(s *sqlstore.Store, _ surveys.FactID) error {
+		_, err := s.Record(t.Context(), storetest.Rating(1, now, 6))
+		return err
+	}
+	for name, arrive := range map[string]func(*sqlstore.Store, surveys.FactID) error{"unreadable": unreadable, "refused": refused} {
+		t.Run(name, func(t *testing.T) {
+			s := storetest.New(t)
+			early := detail(2, now, storetest.ID(now, 1), "queue")
+			early.Comment, early.Phone = "等了一个小时", "138 0013 8000"
+			record(t, s, early)
+			waits := func() int64 {
+				report, err := s.Verify(t.Context())
+				if err != nil || !report.OK() {
+					t.Fatalf("verify: %v, %v", report.Problems, err)
+				}
+				return report.Waiting
+			}
+			before := waits()
+			if err := arrive(s, early.Rating); err != nil {
+				t.Fatal(err)
+			}
+			if after := waits(); before != 1 || after != 0 {
+				t.Errorf("%d details waited before, %d after; want 1 and 0", before, after)
+			}
+			var kept string
+			aside, err := s.SetAsides(t.Context(), true)
+			if err != nil || len(aside) != 2 {
+				t.Fatalf("set aside: %+v, %v", aside, err)
+			}
+			for _, a := range aside {
+				if a.ID != early.ID {
+					continue
+				}
+				body, err := s.OpenSetAside(t.Context(), a.Number, admin)
+				if err != nil || a.Reason != sqlstore.ReasonRatingSetAside || a.Device != storetest.Device() {
+					t.Errorf("the detail is %+v, %v", a, err)
+				}
+				kept = string(body)
+			}
+			for _, want := range []string{"等了一个小时", "13800138000", `"queue"`, early.Rating.String()} {
+				if !strings.Contains(kept, want) {
+					t.Errorf("the kept detail %s lacks %q", kept, want)
+				}
+			}
+		})
+	}
+}
+
+// An answer on another tablet than the one that asked belongs to the window
+// that asked: or one window could have more answers than it asked for.
+func TestAnswerCountsWhereItWasAsked(t *testing.T) {
+	s := storetest.New(t)
+	now := storetest.Noon()
+	prompt := createPrompt(t, s, storetest.Prompt(90, now, "88121"))
+	early := detail(2, now.Add(2*time.Second), storetest.ID(now.Add(time.Second), 1), "queue")
+	record(t, s, early)
+	elsewhere := asked(1, now.Add(time.Second), 1, prompt.ID)
+	elsewhere.Place, elsewhere.Department, elsewhere.Mode = "ward-3", "cardiology", surveys.ModeBedside
+	record(t, s, elsewhere)
+	got := events(t, s)
+	for _, e := range got {
+		if e.Place != "settlement-1" || e.Department != "finance" || e.Mode != surveys.ModeWindow {
+			t.Errorf("%s counts at %s of %s, %s", e.Kind, e.Place, e.Department, e.Mode)
+		}
+		if e.Flagged != (e.Kind != surveys.EventPromptOffered) {
+			t.Errorf("%s: flagged is %t", e.Kind, e.Flagged)
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("%d events, want the asking, the answer and its detail", len(got))
+	}
+	var flags surveys.Flags
+	if err := s.Ask(t.Context(), &flags, "SELECT flags FROM ratings"); err != nil || !flags.Has(surveys.FlagPlaceChanged) {
+		t.Errorf("flags %v, %v", flags, err)
+	}
+	if c, err := s.FindCallback(t.Context(), 1); err != nil || c.Place != "settlement-1" || c.Department != "finance" {
+		t.Errorf("the call-back is %+v, %v", c, err)
+	}
+	mustVerify(t, s)
+}
+
+// Whoever leans on a tablet fills neither the list of call-backs nor the
+// scores, and nothing is thrown away.
+func TestFloodOpensFewCallbacks(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "qingfeng.db")
+	s := storetest.Open(t, path)
+	now := storetest.Noon()
+	opened := func(want int) {
+		t.Helper()
+		var n int
+		if err := s.Ask(t.Context(), &n, "SELECT count(*) FROM callbacks"); err != nil || n != want {
+			t.Errorf("%d call-backs, %v; want %d", n, err, want)
+		}
+	}
+	for i := range uint64(registers.UnaskedCallbacks + 4) {
+		if i == 10 { // a new start remembers nothing and must count again
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = storetest.Open(t, path)
+		}
+		record(t, s, storetest.Rating(i, now, 1))
+	}
+	opened(registers.UnaskedCallbacks)
+	flagged := 0
+	for _, e := range events(t, s) {
+		if e.Flagged {
+			flagged++
+		}
+	}
+	if flagged != 4 {
+		t.Errorf("%d ratings are flagged, want the 4 beyond the bound", flagged)
+	}
+	another, tomorrow, high := storetest.Rating(100, now, 2), storetest.Rating(101, now.AddDate(0, 0, 1), 2), storetest.Rating(102, now, 5)
+	another.Origin.Device = storetest.ID(now, 999)
+	prompt := createPrompt(t, s, storetest.Prompt(90, now, "88121"))
+	for _, r := range []*surveys.Rating{another, tomorrow, high, asked(103, now, 1, prompt.ID)} {
+		record(t, s, r)
+	}
+	opened(registers.UnaskedCallbacks + 3)
+	mustVerify(t, s)
 }
 
 func TestRatingEvent(t *testing.T) {

@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"qingfeng/surveys"
@@ -39,17 +41,59 @@ type SetAsideEntry struct {
 // keepAside seals the fact's body into set_asides; the same body twice is one
 // row.
 func (w *writer) keepAside(r *received, reason string) error {
-	kind, body, err := clearBody(r.fact)
+	return w.keepBody(r.fact, r.hash[:], reason)
+}
+
+func (w *writer) keepBody(f surveys.Fact, hash []byte, reason string) error {
+	kind, body, err := clearBody(f)
 	if err != nil {
 		return fmt.Errorf("encode set-aside: %w", err)
 	}
-	device := r.fact.Source().Device
-	_, err = w.st.insertSetAside.exec(r.id[:], r.hash[:], device[:], kind, reason, milliseconds(w.store.opt.Now()),
-		seal(w.store.keys.setAside, body, r.id))
+	id, device := f.FactID(), f.Source().Device
+	_, err = w.st.insertSetAside.exec(id[:], hash, device[:], kind, reason, milliseconds(w.store.opt.Now()),
+		seal(w.store.keys.setAside, body, id))
 	if err != nil {
 		return fmt.Errorf("set aside: %w", err)
 	}
 	return nil
+}
+
+// setWaitingAside sets the detail aside that waited for the rating id, now that
+// no rating will come under that id. Its text moves from the row of its kind
+// into the sealed body.
+func (w *writer) setWaitingAside(id surveys.FactID, reason string) error {
+	waiting, err := w.detailsWaiting()
+	if err != nil || waiting == 0 {
+		return err
+	}
+	var v [9]driver.Value
+	found, err := w.st.takeDetail.row(v[:], id[:])
+	if err != nil {
+		return fmt.Errorf("find waiting detail: %w", err)
+	}
+	if !found {
+		return nil
+	}
+	detail := surveys.RatingDetail{
+		ID: surveys.FactID(v[1].([]byte)), Rating: id, Tags: strings.Fields(textOf(v[3])), Comment: surveys.Secret(textOf(v[4])),
+		Origin: surveys.Origin{Device: surveys.DeviceID(v[6].([]byte)), ClientAt: moment(v[7].(int64)), OccurredAt: moment(v[2].(int64))},
+	}
+	if sealed, _ := v[5].([]byte); len(sealed) > 0 {
+		phone, err := unseal(w.store.keys.phone, sealed, detail.ID)
+		if err != nil {
+			return fmt.Errorf("move phone of waiting detail: %w", err)
+		}
+		detail.Phone = surveys.Secret(phone)
+	}
+	hash := v[8].([]byte)
+	if _, err := w.st.dropDetail.exec(v[0], detail.ID[:]); err != nil {
+		return fmt.Errorf("move waiting detail: %w", err)
+	}
+	if _, err := w.st.markFact.exec(detail.ID[:], int64(outcomeInvalid)); err != nil {
+		return fmt.Errorf("mark waiting detail: %w", err)
+	}
+	w.cache.waiting--
+	return w.keepBody(&detail, hash, reason)
 }
 
 // clearBody writes a fact as JSON with its personal text in clear: it is
@@ -95,7 +139,10 @@ func (s *Store) SetAside(ctx context.Context, a SetAside) error {
 		}
 		_, err = t.exec(`INSERT INTO set_asides (fact, body_hash, device, kind, reason, at, body) VALUES (?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (fact, body_hash) DO NOTHING`, a.ID[:], hash[:], a.Device[:], a.Kind, a.Reason, milliseconds(at), sealed)
-		return err
+		if err != nil {
+			return err
+		}
+		return t.w.setWaitingAside(a.ID, ReasonRatingSetAside)
 	})
 	if err != nil {
 		return fmt.Errorf("set aside: %w", err)

@@ -81,6 +81,7 @@ type statements struct {
 	findPrompt, markShown, markRated       statement
 	insertShowing, insertTest, touchTested statement
 	insertCallback, insertSetAside         statement
+	countUnasked, takeDetail, dropDetail   statement
 	insertEvent, insertEvents              statement
 	findName, findText, insertName         statement
 	addCount, insertCount                  statement
@@ -105,7 +106,10 @@ func (st *statements) list() map[*statement]string {
 
 		&st.insertDetail: `INSERT INTO details (day, id, rating, rating_day, hour, occurred_at, tags, comment, phone, phone_index)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		&st.findDetail:   `SELECT day, id, hour, occurred_at, tags FROM details WHERE rating = ?`,
+		&st.findDetail: `SELECT day, id, hour, occurred_at, tags FROM details WHERE rating = ?`,
+		&st.takeDetail: `SELECT d.day, d.id, d.occurred_at, d.tags, d.comment, d.phone, f.device, f.client_at, f.body_hash
+			FROM details d JOIN facts f ON f.id = d.id WHERE d.rating = ? AND d.rating_day = 0`,
+		&st.dropDetail:   `DELETE FROM details WHERE day = ?1 AND id = ?2`,
 		&st.countWaiting: `SELECT count(*) FROM details WHERE rating_day = 0`,
 		&st.applyDetail:  `UPDATE details SET rating_day = ?3 WHERE day = ?1 AND id = ?2`,
 
@@ -120,6 +124,8 @@ func (st *statements) list() map[*statement]string {
 
 		&st.insertCallback: `INSERT INTO callbacks (rating, at, opened_on, due_on, department, place, grade, state)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		&st.countUnasked: `SELECT count(*) FROM callbacks c JOIN facts f ON f.id = c.rating JOIN ratings r ON r.day = f.day AND r.id = f.id
+			WHERE c.opened_on = ?1 AND f.device = ?2 AND r.series = 1`,
 		&st.insertSetAside: `INSERT INTO set_asides (fact, body_hash, device, kind, reason, at, body)
 			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (fact, body_hash) DO NOTHING`,
 

@@ -3,12 +3,15 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+
+	"qingfeng/surveys"
 )
 
 // Report is what Verify found. Problems is empty when all is well.
 type Report struct {
 	Facts        int64 // stored facts of all kinds
 	Ratings      int64
+	Waiting      int64 // details whose rating has not arrived yet
 	Events       int64 // ever written; also the last sequence
 	AuditEntries int64
 	Problems     []string
@@ -141,7 +144,8 @@ func verifyRows(ctx context.Context, db querier, report *Report) error {
 		{"%d self-tests are not registered as stored facts", unregistered("self_tests", factTest)},
 		{"%d facts that were not stored have not been set aside", `SELECT count(*) FROM facts f WHERE outcome <> 1
 			AND NOT EXISTS (SELECT 1 FROM set_asides s WHERE s.fact = f.id)`},
-		{"%d low ratings have no call-back", `SELECT count(*) FROM ratings r WHERE grade <= 2 AND NOT EXISTS (SELECT 1 FROM callbacks c WHERE c.rating = r.id)`},
+		{"%d low ratings have no call-back", fmt.Sprintf(`SELECT count(*) FROM ratings r WHERE grade <= 2 AND NOT (series = 1 AND flags & %d <> 0)
+			AND NOT EXISTS (SELECT 1 FROM callbacks c WHERE c.rating = r.id)`, surveys.FlagBurst)}, // those beyond a device's bound are flagged
 		{"%d call-backs have no low rating", `SELECT count(*) FROM callbacks c LEFT JOIN facts f ON f.id = c.rating
 			LEFT JOIN ratings r ON r.day = f.day AND r.id = f.id WHERE r.grade IS NULL OR r.grade > 2`},
 		{"%d asked ratings answer a prompt that is not marked as rated and shown", `SELECT count(*) FROM ratings r
@@ -150,6 +154,8 @@ func verifyRows(ctx context.Context, db querier, report *Report) error {
 			AND NOT EXISTS (SELECT 1 FROM ratings r WHERE r.dedupe_key = p.id)`},
 		{"%d details have a rating and are not counted", `SELECT count(*) FROM details d JOIN facts f ON f.id = d.rating
 			WHERE d.rating_day = 0 AND f.kind = 1 AND f.outcome = 1`},
+		{"%d details wait for a rating that was set aside or is none", `SELECT count(*) FROM details d JOIN facts f ON f.id = d.rating
+			WHERE d.rating_day = 0 AND NOT (f.kind = 1 AND f.outcome = 1)`},
 	} {
 		var n int64
 		if err := db.QueryRowContext(ctx, c.query).Scan(&n); err != nil {
@@ -159,7 +165,8 @@ func verifyRows(ctx context.Context, db querier, report *Report) error {
 			report.problem("rows: "+c.problem, n)
 		}
 	}
-	err := db.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM facts WHERE outcome = 1), (SELECT count(*) FROM ratings)").Scan(&report.Facts, &report.Ratings)
+	err := db.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM facts WHERE outcome = 1), (SELECT count(*) FROM ratings),
+		(SELECT count(*) FROM details WHERE rating_day = 0)`).Scan(&report.Facts, &report.Ratings, &report.Waiting)
 	if err != nil {
 		return fmt.Errorf("count facts: %w", err)
 	}

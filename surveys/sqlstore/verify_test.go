@@ -45,6 +45,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 		{"an event lost", "DELETE FROM outbox WHERE sequence = 2", "outbox: 3 events from 1 to 4"},
 		{"the last event lost", "DELETE FROM outbox WHERE sequence = 4", "the last given is 4"},
 		{"a call-back lost", "DELETE FROM callbacks", "1 low ratings have no call-back"},
+		{"a detail without a rating to come", "UPDATE details SET rating_day = 0, rating = (SELECT id FROM facts WHERE kind = 2)", "1 details wait for a rating that was set aside"},
 		{"a prompt unrated", "UPDATE prompts SET rated_at = 0", "not marked as rated"},
 		{"an audit entry changed", "UPDATE audit SET detail = 'nothing happened' WHERE sequence = 2", "entry 2 was changed"},
 		{"an audit entry lost", "DELETE FROM audit WHERE sequence = 2", "entry 2 is missing"},

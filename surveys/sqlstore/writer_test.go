@@ -329,6 +329,7 @@ func TestStress(t *testing.T) {
 			at := storetest.Noon().Add(-time.Duration(r.IntN(72)) * time.Hour)
 			number := uint64(n*each + i)
 			rating := storetest.Rating(number*10, at, surveys.Grade(1+r.IntN(5)))
+			rating.Origin.Device = storetest.ID(at, uint64(n)) // many: none opens more call-backs than one may
 			if r.IntN(2) == 0 {
 				p := prompts[number]
 				if _, _, err := s.CreatePrompt(ctx, p); err != nil {
