@@ -37,6 +37,7 @@ type system struct {
 	scores  *redisstream.Scores
 	tablets *live.Tablets
 	boards  *live.Boards
+	seats   *live.Seats // of tablets and boards together
 	handler http.Handler
 
 	// oneTimePassword is the first administrator's, at the first start only.
@@ -72,7 +73,7 @@ func (s *system) close(ctx context.Context) error {
 // open opens everything for the settings; url is where people reach it. On an
 // error what was opened is closed again.
 func open(ctx context.Context, cfg *config.Config, url string, log *slog.Logger) (*system, error) {
-	s := &system{cfg: cfg, log: log, url: url, metrics: prometheus.NewRegistry()}
+	s := &system{cfg: cfg, log: log, url: url, metrics: prometheus.NewRegistry(), seats: live.NewSeats(live.Limits{Sockets: cfg.Limits.Sockets})}
 	s.metrics.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	redisstream.LogTo(log)
 	for _, step := range []struct {
@@ -214,6 +215,7 @@ func (s *system) door() live.DoorOptions {
 		ClientAddress: func(r *http.Request) string { return httpapi.ClientAddress(r, s.cfg.Proxies()).String() },
 		Limits:        live.Limits{Sockets: s.cfg.Limits.Sockets, FactsPerSecond: float64(s.cfg.Limits.FactsPerSecond), FactBurst: float64(s.cfg.Limits.FactBurst)},
 		Organisation:  s.cfg.Organisation(), NineRules: s.cfg.NineRuleTexts(),
+		Seats: s.seats,
 		Settings: live.Settings{
 			IdleResetSeconds: s.cfg.Tablet.IdleResetSeconds, ThanksSeconds: s.cfg.Tablet.ThanksSeconds,
 			PromptSeconds: s.cfg.Tablet.PromptSeconds, Languages: []string{"zh", "en"},

@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync"
 	"time"
@@ -178,12 +179,24 @@ func (s *Service) RedeemTicket(ctx context.Context, text string) (BoardPass, boo
 	if !ok {
 		return BoardPass{}, false
 	}
-	if _, alive, err := s.store.FindCtx(ctx, pass.session); err != nil || !alive {
-		return BoardPass{}, false
-	}
-	account, err := s.store.FindAccountByID(ctx, pass.Account)
-	if err != nil || account.Disabled || account.SessionEpoch != pass.epoch {
+	if may, err := s.MayWatch(ctx, pass); err != nil || !may {
 		return BoardPass{}, false
 	}
 	return pass, true
+}
+
+// MayWatch reports whether the session that asked for a pass still lives and
+// its account is as it was then, whichever process may have ended them.
+func (s *Service) MayWatch(ctx context.Context, pass BoardPass) (bool, error) {
+	if _, alive, err := s.store.FindCtx(ctx, pass.session); err != nil || !alive {
+		return false, err
+	}
+	account, err := s.store.FindAccountByID(ctx, pass.Account)
+	if errors.Is(err, sqlstore.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("find account: %w", err)
+	}
+	return !account.Disabled && account.SessionEpoch == pass.epoch, nil
 }

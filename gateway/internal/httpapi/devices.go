@@ -122,6 +122,7 @@ func (s *Server) changeDevice(c *call) error {
 		return err
 	}
 	s.o.Tablets.Disconnect(d.ID)
+	s.o.Boards.Disconnect(d.ID)
 	s.o.Boards.Touch()
 	return c.json(http.StatusOK, s.deviceOf(d, c.now, s.online()))
 }

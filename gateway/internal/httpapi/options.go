@@ -83,6 +83,8 @@ type Tablets interface {
 type Boards interface {
 	http.Handler // GET /ws/board
 	RevokeDevice(id surveys.DeviceID)
+	// Disconnect has a wall board come back for a new welcome.
+	Disconnect(id surveys.DeviceID)
 	// Touch says that call-backs or devices have changed.
 	Touch()
 	Online() map[surveys.DeviceID]live.OnlineState

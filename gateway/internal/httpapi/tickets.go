@@ -28,6 +28,7 @@ func (t BoardTickets) Redeem(ticket string) (live.Viewer, bool) {
 		return live.Viewer{}, false
 	}
 	v := live.Viewer{ID: ViewerID(pass.Account), Audience: analytics.AudienceDepartment, Department: pass.Department, Until: pass.Until}
+	v.MayWatch = func(ctx context.Context) (bool, error) { return t.Auth.MayWatch(ctx, pass) }
 	if pass.Office {
 		v.Audience = analytics.AudienceOffice
 	}

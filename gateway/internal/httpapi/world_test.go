@@ -104,6 +104,7 @@ func (t *fakeTablets) Disconnect(surveys.DeviceID)   { t.did = append(t.did, "di
 type fakeBoards struct{ sockets }
 
 func (b *fakeBoards) RevokeDevice(surveys.DeviceID) { b.did = append(b.did, "revoke") }
+func (b *fakeBoards) Disconnect(surveys.DeviceID)   { b.did = append(b.did, "disconnect") }
 func (b *fakeBoards) Touch()                        { b.did = append(b.did, "touch") }
 
 var (

@@ -109,6 +109,8 @@ func (f *fakeScores) Board(opt analytics.BoardOptions) (analytics.BoardView, ana
 type fakeTickets struct {
 	mu    sync.Mutex
 	valid map[string]live.Viewer
+	// redeemed runs when a ticket was taken.
+	redeemed func()
 }
 
 func (f *fakeTickets) give(ticket string, v live.Viewer) {
@@ -125,6 +127,9 @@ func (f *fakeTickets) Redeem(ticket string) (live.Viewer, bool) {
 	defer f.mu.Unlock()
 	v, ok := f.valid[ticket]
 	delete(f.valid, ticket)
+	if f.redeemed != nil {
+		f.redeemed()
+	}
 	return v, ok
 }
 

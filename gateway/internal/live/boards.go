@@ -30,6 +30,9 @@ type Viewer struct {
 	Audience   analytics.Audience
 	Department surveys.DepartmentID // for a department's head
 	Until      time.Time            // zero: until dropped
+	// MayWatch reports whether the person still may: it is asked when the board
+	// opens and at every ping. Nil: always.
+	MayWatch func(ctx context.Context) (bool, error)
 }
 
 // Tickets turns a ticket, once, into who it was given to.
@@ -120,6 +123,10 @@ func (b *Boards) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Touch says that call-backs or devices changed.
 func (b *Boards) Touch() { signal(b.touched) }
 
+// Disconnect sends a wall board away to come back at once, so that its next
+// welcome carries what an administrator has changed.
+func (b *Boards) Disconnect(id surveys.DeviceID) { b.devices.disconnect(id) }
+
 // RevokeDevice closes a wall board's session at once with 4403.
 func (b *Boards) RevokeDevice(id surveys.DeviceID) { b.devices.revoke(id) }
 
@@ -167,18 +174,7 @@ func signal(ch chan<- struct{}) {
 func (b *Boards) greet(v *visitor, first *inFrame) (owner, int) {
 	s := &boardSession{boards: b, socket: v.socket}
 	if first.Type == typeTicket {
-		viewer, ok := b.opt.Tickets.Redeem(first.Ticket)
-		if !ok {
-			return nil, CloseNotEnrolled
-		}
-		s.viewer = viewer
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.viewers[viewer.ID] == nil {
-			b.viewers[viewer.ID] = map[*boardSession]struct{}{}
-		}
-		b.viewers[viewer.ID][s] = struct{}{}
-		return s, 0
+		return b.greetViewer(s, first.Ticket)
 	}
 	g, code := b.devices.hello(v, first)
 	if code != 0 {
@@ -199,6 +195,52 @@ func (b *Boards) greet(v *visitor, first *inFrame) (owner, int) {
 	return s, code
 }
 
+// greetViewer takes an officer in. It is asked once more whether the officer may
+// watch when Drop already finds the board: a session that ends between the
+// ticket and that moment closes it too.
+func (b *Boards) greetViewer(s *boardSession, ticket string) (owner, int) {
+	viewer, ok := b.opt.Tickets.Redeem(ticket)
+	if !ok {
+		return nil, CloseNotEnrolled
+	}
+	s.viewer = viewer
+	b.mu.Lock()
+	if len(b.viewers[viewer.ID]) >= maxBoardsPerViewer {
+		b.mu.Unlock()
+		return nil, CloseTooMany
+	}
+	if b.viewers[viewer.ID] == nil {
+		b.viewers[viewer.ID] = map[*boardSession]struct{}{}
+	}
+	b.viewers[viewer.ID][s] = struct{}{}
+	b.mu.Unlock()
+	s.check()
+	return s, 0
+}
+
+// maxBoardsPerViewer is how many boards one officer may have open.
+const maxBoardsPerViewer = 20
+
+// checkBound bounds the question whether an officer still may watch.
+const checkBound = 5 * time.Second
+
+// check closes the board of an officer who may not watch any more. When nobody
+// can say, it stays until the next check.
+func (s *boardSession) check() {
+	if s.viewer.MayWatch == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(s.boards.door.ctx, checkBound)
+	defer cancel()
+	may, err := s.viewer.MayWatch(ctx)
+	switch {
+	case err != nil:
+		s.boards.door.log.WarnContext(ctx, "whether an officer still may watch a board could not be checked; the next ping asks again", "error", err)
+	case !may:
+		s.socket.close(CloseNotEnrolled)
+	}
+}
+
 // boardSession is a board's connection.
 type boardSession struct {
 	boards *Boards
@@ -208,6 +250,8 @@ type boardSession struct {
 	known  *known           // nil for an officer
 	asks   bucket
 	view   *view // what it watches; under boards.mu
+
+	checking atomic.Bool
 }
 
 var _ owner = (*boardSession)(nil)
@@ -251,6 +295,13 @@ func (s *boardSession) frame(data []byte) int {
 func (s *boardSession) visited(now time.Time) {
 	if !s.viewer.Until.IsZero() && !now.Before(s.viewer.Until) {
 		s.socket.close(CloseNotEnrolled)
+		return
+	}
+	if s.viewer.MayWatch != nil && !s.checking.Swap(true) {
+		go func() {
+			s.check()
+			s.checking.Store(false)
+		}()
 	}
 }
 

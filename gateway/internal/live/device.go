@@ -33,7 +33,8 @@ type known struct {
 	queued  int64
 	queueOK bool
 
-	bucket bucket
+	bucket bucket // of its facts
+	asides bucket // of its frames that are none
 	judge  judge
 }
 
@@ -271,8 +272,9 @@ func (d *devices) changedLocked() {
 	}
 }
 
-// keep runs until ctx ends: it tells the store once a minute who was seen, and
-// forgets devices that have long been away.
+// keep runs until ctx ends: it tells the store once a minute who was seen,
+// sends those away who were revoked by another process, and forgets devices that
+// have long been away.
 func (d *devices) keep(ctx context.Context) {
 	tick := time.NewTicker(d.door.opt.timing.touch)
 	defer tick.Stop()
@@ -282,6 +284,43 @@ func (d *devices) keep(ctx context.Context) {
 			return
 		case <-tick.C:
 			d.touch(ctx)
+			d.recheck(ctx)
+		}
+	}
+}
+
+// recheck closes the sessions of devices that the store no longer lets in: a
+// command beside the gateway may have revoked them.
+func (d *devices) recheck(ctx context.Context) {
+	if len(d.online()) == 0 {
+		return
+	}
+	began := d.door.opt.Now().UnixMilli()
+	all, err := d.store.Devices(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			d.door.log.WarnContext(ctx, "whether connected devices were revoked could not be checked; the next minute tries again", "error", err)
+		}
+		return
+	}
+	in := make(map[surveys.DeviceID]*surveys.Device, len(all))
+	for i := range all {
+		in[all[i].ID] = &all[i]
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, k := range d.known {
+		if k.socket == nil || k.since >= began {
+			continue // what came since was checked by its hello
+		}
+		switch device := in[id]; {
+		case device == nil:
+			k.socket.close(CloseNotEnrolled)
+		case !device.RevokedAt.IsZero():
+			k.revoked = true
+			k.socket.close(CloseRevoked)
+		case !device.SharedKeyAt.IsZero():
+			k.socket.close(CloseSharedKey)
 		}
 	}
 }

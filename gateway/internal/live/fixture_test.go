@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -178,6 +180,12 @@ func (s *fakeStore) TouchDevices(_ context.Context, seen map[surveys.DeviceID]ti
 		s.touched[id] = at
 	}
 	return s.broken
+}
+
+func (s *fakeStore) Devices(context.Context) ([]surveys.Device, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Values(s.devices)), s.broken
 }
 
 func (s *fakeStore) FindOpenPrompt(_ context.Context, window surveys.PlaceID, now time.Time) (surveys.Prompt, error) {

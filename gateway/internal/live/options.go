@@ -18,6 +18,8 @@ type DeviceStore interface {
 	FindDevice(ctx context.Context, id surveys.DeviceID) (surveys.Device, error)
 	MarkSharedKey(ctx context.Context, id surveys.DeviceID, at time.Time) error
 	TouchDevices(ctx context.Context, seen map[surveys.DeviceID]time.Time) error
+	// Devices gives every device, those that were revoked too.
+	Devices(ctx context.Context) ([]surveys.Device, error)
 }
 
 // Store is what tablets need of the store.
@@ -74,6 +76,10 @@ type Limits struct {
 	// beyond them it is told to retry.
 	FactsPerSecond float64
 	FactBurst      float64
+	// SetAsidesPerSecond (1) and SetAsideBurst (30) bound, among those, what a
+	// device may send that is no fact and is kept for a person.
+	SetAsidesPerSecond float64
+	SetAsideBurst      float64
 }
 
 func (l Limits) orDefaults() Limits {
@@ -97,6 +103,12 @@ func (l Limits) orDefaults() Limits {
 	}
 	if l.FactBurst == 0 {
 		l.FactBurst = 400
+	}
+	if l.SetAsidesPerSecond == 0 {
+		l.SetAsidesPerSecond = 1
+	}
+	if l.SetAsideBurst == 0 {
+		l.SetAsideBurst = 30
 	}
 	return l
 }

@@ -71,6 +71,10 @@ func (s *session) fact(f *inFrame, data []byte) {
 		s.retry(f.ID, retryAfter, retryUnavailable)
 		return
 	}
+	if problem != "" && !s.known.asides.take(now, t.opt.Limits.SetAsidesPerSecond, t.opt.Limits.SetAsideBurst) {
+		s.retry(f.ID, busyAfter, retryBusy)
+		return
+	}
 	if !t.begin() {
 		return
 	}
