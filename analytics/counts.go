@@ -1,6 +1,7 @@
 package analytics
 
 import (
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -177,12 +178,23 @@ func (c *Counts) SelfTests(day surveys.Day) map[string]bool {
 	return tests
 }
 
-// Difference is a cell whose count is not what a recount says.
+// Difference is a cell whose count is not what a recount says; or, with Node, a
+// whole node that counts the same store under another name, where Got is the
+// number of its cells.
 type Difference struct {
+	Node string
 	Day  surveys.Day
 	Cell Cell
 	Want int64 // by the recount
 	Got  int64
+}
+
+// String says what differs.
+func (d Difference) String() string {
+	if d.Node != "" {
+		return fmt.Sprintf("node %s counts this store a second time, in %d cells; gateway rebuild removes it", d.Node, d.Got)
+	}
+	return fmt.Sprintf("%s %s: counted %d, recounted %d", d.Day, d.Cell, d.Got, d.Want)
 }
 
 // Diff lists where got differs from want, by day and then by the cell's text;
@@ -192,14 +204,14 @@ func Diff(want, got *Counts) []Difference {
 	for day, d := range want.days {
 		for cell, n := range d.cells {
 			if g := got.Get(day, cell); g != n {
-				found = append(found, Difference{day, cell, n, g})
+				found = append(found, Difference{Day: day, Cell: cell, Want: n, Got: g})
 			}
 		}
 	}
 	for day, d := range got.days {
 		for cell, n := range d.cells {
 			if want.Get(day, cell) == 0 {
-				found = append(found, Difference{day, cell, 0, n})
+				found = append(found, Difference{Day: day, Cell: cell, Got: n})
 			}
 		}
 	}

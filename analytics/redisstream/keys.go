@@ -13,7 +13,7 @@ import (
 //	qingfeng:nodes                        set     names of all nodes that ever had counts
 //	qingfeng:{<node>}:stream              stream  "<sequence>-0" → event: the event's JSON;
 //	                                              or kind: "rebuilt", a mark left by Replace
-//	qingfeng:{<node>}:state               hash    epoch, watermark, mark, applied_at, rebuilt_at, dead
+//	qingfeng:{<node>}:state               hash    epoch, store, watermark, mark, applied_at, rebuilt_at, dead
 //	qingfeng:{<node>}:days                set     names of the count hashes that exist: "day:20261121"
 //	qingfeng:{<node>}:day:<yyyymmdd>      hash    cell → count
 //	qingfeng:{<node>}:hours:<yyyymmdd>    hash    cell with an hour → count; today and yesterday
@@ -31,6 +31,7 @@ const (
 	fieldEvent = "event"
 
 	stateEpoch     = "epoch"      // random; changes with every Replace
+	stateStore     = "store"      // random name of the store the counts are of
 	stateWatermark = "watermark"  // the last sequence counted
 	stateMark      = "mark"       // Mark of the event at the watermark
 	stateAppliedAt = "applied_at" // Unix ms

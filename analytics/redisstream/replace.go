@@ -20,6 +20,7 @@ import (
 // Recount is what the SQL store says a node's counts are.
 type Recount struct {
 	Counts    *analytics.Counts
+	Store     string      // random name of the store; empty: not known
 	Watermark int64       // last sequence in Counts
 	Mark      string      // of the event at Watermark; empty: not known
 	Today     surveys.Day // hours before yesterday are left out
@@ -39,6 +40,8 @@ var errVanished = errors.New("what was staged is gone: somebody else is rebuildi
 // gives the new epoch. The counts are staged beside the old ones first and
 // change places in one script, so a crash half way leaves the old ones, or
 // none, but never a part. The node's stream begins anew behind the watermark.
+// What other nodes hold of the same store, under a name it had before, is
+// removed.
 func Replace(ctx context.Context, client redis.UniversalClient, node string, r Recount) (epoch string, err error) {
 	k := keysOf(node)
 	random := make([]byte, 8)
@@ -49,6 +52,9 @@ func Replace(ctx context.Context, client redis.UniversalClient, node string, r R
 	}
 	names, err := stage(ctx, client, k, epoch, r)
 	if err != nil {
+		return "", err
+	}
+	if err := dropNamesakes(ctx, client, node, r.Store); err != nil {
 		return "", err
 	}
 	if err := swap(ctx, client, k, node, epoch, names, r); err != nil {
@@ -121,7 +127,7 @@ func swap(ctx context.Context, client redis.UniversalClient, k keys, node, epoch
 		return fmt.Errorf("encode applied message: %w", err)
 	}
 	touched := []string{k.state, k.stream, k.days, k.staging}
-	args := []any{epoch, r.Watermark, at, r.Mark, group, k.channel, message, len(names)}
+	args := []any{epoch, r.Watermark, at, r.Mark, group, k.channel, message, r.Store, len(names)}
 	for _, name := range names {
 		touched = append(touched, k.staged(epoch, name))
 		args = append(args, name)

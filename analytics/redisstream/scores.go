@@ -67,6 +67,8 @@ const maxParsed = 1 << 15
 // nodeScores is one node's part.
 type nodeScores struct {
 	epoch     string
+	store     string
+	rebuiltAt time.Time
 	watermark int64
 	counts    *analytics.Counts
 	late      int // checks in a row that found the watermark behind
@@ -356,7 +358,15 @@ func (s *Scores) load(ctx context.Context, node string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.nodes[node] = &nodeScores{epoch: state.Epoch, watermark: state.Watermark, counts: counts}
+	if s.superseded(node, state) {
+		return nil
+	}
+	maps.DeleteFunc(s.nodes, func(_ string, n *nodeScores) bool {
+		return n.store != "" && n.store == state.Store && n.rebuiltAt.Before(state.RebuiltAt)
+	})
+	s.nodes[node] = &nodeScores{
+		epoch: state.Epoch, store: state.Store, rebuiltAt: state.RebuiltAt, watermark: state.Watermark, counts: counts,
+	}
 	s.merged = analytics.NewCounts()
 	for _, n := range s.nodes {
 		s.merged.Merge(n.counts)
@@ -366,6 +376,17 @@ func (s *Scores) load(ctx context.Context, node string) error {
 	s.heard(state.AppliedAt)
 	s.signal()
 	return nil
+}
+
+// superseded reports whether the same store's counts are here, made later
+// under another node's name; s.mu is held.
+func (s *Scores) superseded(node string, state State) bool {
+	for name, n := range s.nodes {
+		if name != node && n.store != "" && n.store == state.Store && n.rebuiltAt.After(state.RebuiltAt) {
+			return true
+		}
+	}
+	return false
 }
 
 // mergeArrivals joins what the stream still has with what is here.
@@ -416,7 +437,7 @@ func (s *Scores) missed(node string, state State) bool {
 	defer s.mu.Unlock()
 	n := s.nodes[node]
 	switch {
-	case state.Epoch == "":
+	case state.Epoch == "" || s.superseded(node, state):
 		return false
 	case n == nil || n.epoch != state.Epoch || state.Watermark < n.watermark:
 		return true

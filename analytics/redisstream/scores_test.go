@@ -101,6 +101,41 @@ func TestScoresMergeNodesBySum(t *testing.T) {
 	})
 }
 
+// TestScoresCountAStoreOnce renames a node under a running copy.
+func TestScoresCountAStoreOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		c := s.client(t)
+		replace := func(name, store string, n int64, at time.Time) {
+			t.Helper()
+			r := Recount{Counts: wantCounts(1, n), Store: store, Watermark: n, Today: today, At: at}
+			if _, err := Replace(context.Background(), c, name, r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		replace("a", "one", 70, noon)
+		replace("b", "two", 30, noon)
+		scores := follow(t, c)
+		want := wantCounts(1, 70)
+		want.Merge(wantCounts(1, 30))
+		shows(t, scores, 100, want)
+		replace("c", "one", 75, noon.Add(time.Minute))
+		want = wantCounts(1, 75)
+		want.Merge(wantCounts(1, 30))
+		shows(t, scores, 105, want)
+		// The old name comes back, as from a replica that lagged.
+		c.SAdd(context.Background(), nodesKey, "a")
+		c.HSet(context.Background(), keysOf("a").state, stateEpoch, "old", stateStore, "one", stateWatermark, 70, stateAppliedAt, 1, stateRebuiltAt, 1, stateDead, 0)
+		reloads := scores.Position().Epoch
+		replace("b", "two", 35, noon)
+		want = wantCounts(1, 75)
+		want.Merge(wantCounts(1, 35))
+		shows(t, scores, 110, want)
+		if scores.Position().Epoch == reloads {
+			t.Error("the third replacement was not loaded")
+		}
+	})
+}
+
 func TestScoresNoticeAMissedMessage(t *testing.T) {
 	onBoth(t, func(t *testing.T, s *server) {
 		ctx, c, k := context.Background(), s.client(t), keysOf(node)

@@ -14,6 +14,7 @@ import (
 // State is what Redis says of a node's counts.
 type State struct {
 	Epoch       string // empty: there are none
+	Store       string // StoreID of the store they are of; empty: not known
 	Watermark   int64  // last sequence counted
 	Mark        string // of the event at Watermark; empty: not known
 	AppliedAt   time.Time
@@ -42,7 +43,7 @@ func ReadState(ctx context.Context, client redis.UniversalClient, node string) (
 }
 
 func parseState(fields map[string]string) (State, error) {
-	s := State{Epoch: fields[stateEpoch], Mark: fields[stateMark]}
+	s := State{Epoch: fields[stateEpoch], Store: fields[stateStore], Mark: fields[stateMark]}
 	if s.Epoch == "" {
 		return s, nil
 	}

@@ -44,9 +44,13 @@ func Rebuild(ctx context.Context, t Target, fullFrom surveys.Day) (Result, error
 	if err != nil {
 		return Result{}, err
 	}
+	id, err := t.Source.StoreID(ctx)
+	if err != nil {
+		return Result{}, err
+	}
 	now := t.Now()
 	epoch, err := redisstream.Replace(ctx, t.Client, t.Node, redisstream.Recount{
-		Counts: counts, Watermark: watermark, Mark: mark, Today: surveys.DayOf(now, t.Zone), At: now,
+		Counts: counts, Store: id, Watermark: watermark, Mark: mark, Today: surveys.DayOf(now, t.Zone), At: now,
 	})
 	if err != nil {
 		return Result{}, err
@@ -68,7 +72,8 @@ func fold(ctx context.Context, source Source, fullFrom surveys.Day) (*analytics.
 
 // Compare counts everything again from the facts and lists where Redis differs;
 // nil means they are equal. Both may go on moving meanwhile: what was stored
-// after Redis was read is added to what was read. Counts that are not there at
+// after Redis was read is added to what was read. Another node with counts of
+// this store, which boards would count twice, is a difference of its own. Counts that are not there at
 // all are an error, redisstream.ErrLost.
 func Compare(ctx context.Context, t Target) ([]analytics.Difference, error) {
 	state, got, err := redisstream.LoadCounts(ctx, t.Client, t.Node, 0, 0)
@@ -97,7 +102,23 @@ func Compare(ctx context.Context, t Target) ([]analytics.Difference, error) {
 		}
 	}
 	today := surveys.DayOf(t.Now(), t.Zone)
-	return analytics.Diff(kept(want, today), kept(got, today)), nil
+	id, err := t.Source.StoreID(ctx)
+	if err != nil {
+		return nil, err
+	}
+	twice, err := redisstream.Namesakes(ctx, t.Client, t.Node, id)
+	if err != nil {
+		return nil, err
+	}
+	differences := make([]analytics.Difference, 0, len(twice))
+	for _, other := range twice {
+		_, counts, err := redisstream.LoadCounts(ctx, t.Client, other, 0, 0)
+		if err != nil {
+			return nil, err
+		}
+		differences = append(differences, analytics.Difference{Node: other, Got: int64(counts.Len())})
+	}
+	return append(differences, analytics.Diff(kept(want, today), kept(got, today))...), nil
 }
 
 // kept leaves out what Redis does not keep.

@@ -29,6 +29,9 @@ type Source interface {
 	// Fold yields every event, grouped, from one moment of the store, and gives
 	// the last sequence contained. Days before fullFrom come without hours.
 	Fold(ctx context.Context, fullFrom surveys.Day, yield func(e *surveys.Event, n int64) error) (watermark int64, err error)
+	// StoreID is the store's random name. It outlives every change of the
+	// node's, so that counts under an old name are not taken for another store's.
+	StoreID(ctx context.Context) (string, error)
 }
 
 // Options are the supervisor's settings. Source, Client, Node and Zone are
@@ -196,10 +199,16 @@ func (s *Supervisor) look(ctx context.Context) (epoch, why string, err error) {
 	case state.Epoch == "":
 		return "", "it holds no counts", nil
 	}
+	id, err := s.opt.Source.StoreID(ctx)
+	if err != nil {
+		return "", "", err
+	}
 	last, err := s.opt.Source.LastSequence(ctx)
 	switch {
 	case err != nil:
 		return "", "", fmt.Errorf("read the last sequence: %w", err)
+	case state.Store != id:
+		return "", "it is not known to be of this store", nil
 	case state.Watermark > last || state.StreamLast > last:
 		return "", "it is ahead of the store", nil
 	case state.StreamLast < state.Watermark:

@@ -37,6 +37,9 @@ var _ outbox.Source = (*store)(nil)
 
 func newStore() *store { return &store{committed: make(chan struct{}, 1)} }
 
+// StoreID is the same for all: those of one test are one store, restored.
+func (s *store) StoreID(context.Context) (string, error) { return "5707e", nil }
+
 func (s *store) record(events ...surveys.Event) {
 	s.mu.Lock()
 	s.facts = append(s.facts, events...)
@@ -311,7 +314,7 @@ func TestOutboxIsPrunedBehindTheCountsAndAGapIsHealed(t *testing.T) {
 		for _, e := range st.facts[:100] {
 			old.AddEvent(&e, 1)
 		}
-		if _, err := redisstream.Replace(context.Background(), r.client, "n1", redisstream.Recount{Counts: old, Watermark: 100, Today: today, At: noon}); err != nil {
+		if _, err := redisstream.Replace(context.Background(), r.client, "n1", redisstream.Recount{Counts: old, Store: "5707e", Watermark: 100, Today: today, At: noon}); err != nil {
 			t.Fatal(err)
 		}
 		again := start(t, s, st)
@@ -341,6 +344,52 @@ func TestRebuildTakesOldDaysFromSumsAndAForcedOneCountsFacts(t *testing.T) {
 		st.record(taps(rand.New(rand.NewPCG(6, 1)), 20)...)
 		r.settled(t)
 		r.exact(t)
+	})
+}
+
+// TestRenamedNodeCountsOnce starts the same store under another node's name,
+// beside another store that stays.
+func TestRenamedNodeCountsOnce(t *testing.T) {
+	onBoth(t, func(t *testing.T, s *server) {
+		ctx := context.Background()
+		st := newStore()
+		st.record(taps(rand.New(rand.NewPCG(14, 1)), 200)...)
+		r := start(t, s, st)
+		r.settled(t)
+		r.stop()
+		for node, store := range map[string]string{"n0": "another", "n3": ""} {
+			if _, err := redisstream.Replace(ctx, r.client, node, redisstream.Recount{Counts: analytics.NewCounts(), Store: store, Today: today, At: noon}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		renamed := r.target
+		renamed.Node = "n2"
+		// As an older program would have left it.
+		old, watermark := analytics.NewCounts(), int64(200)
+		for _, e := range st.facts {
+			old.AddEvent(&e, 1)
+		}
+		if _, err := redisstream.Replace(ctx, r.client, "n2", redisstream.Recount{Counts: old, Watermark: watermark, Today: today, At: noon}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := outbox.Compare(ctx, renamed)
+		if err != nil || len(got) != 1 || got[0].Node != "n1" || got[0].Got == 0 {
+			t.Errorf("differences %v, %v; want the node n1", got, err)
+		}
+		again := start(t, s, st, func(o *outbox.Options) { o.Node = "n2" })
+		waitFor(t, "the counts are made anew", func() bool { return again.Status().Rebuilds == 1 })
+		again.settled(t)
+		if got, err := outbox.Compare(ctx, renamed); err != nil || len(got) != 0 {
+			t.Errorf("after the rebuild: %v, %v", got, err)
+		}
+		left, err := r.client.Keys(ctx, "qingfeng:{n1}:*").Result()
+		if err != nil || len(left) != 0 {
+			t.Errorf("of the old name are left %v, %v", left, err)
+		}
+		nodes, err := r.client.SMembers(ctx, "qingfeng:nodes").Result()
+		if slices.Sort(nodes); err != nil || !slices.Equal(nodes, []string{"n0", "n2", "n3"}) {
+			t.Errorf("nodes %v, %v", nodes, err)
+		}
 	})
 }
 
