@@ -23,10 +23,12 @@ type Callback struct {
 // CallbackFilter chooses call-backs; zero fields choose all.
 type CallbackFilter struct {
 	// State CallbackOpen chooses the unfinished: open and being called.
-	State      registers.CallbackState
-	Day        surveys.Day // opened on
-	Department surveys.DepartmentID
-	Limit      int // 0: 500
+	State       registers.CallbackState
+	Day         surveys.Day // opened on
+	Departments []surveys.DepartmentID
+	// After goes on behind this call-back in the order of the list; 0 begins.
+	After registers.CallbackID
+	Limit int // 0: 500
 }
 
 const callbackColumns = `SELECT c.id, c.rating, c.at, c.opened_on, c.due_on, coalesce(d.text, ''), coalesce(p.text, ''), c.grade, c.state,
@@ -75,22 +77,31 @@ func (s *Store) worded(ctx context.Context, rows ...callbackRow) ([]Callback, er
 	return list, nil
 }
 
-// Callbacks lists call-backs, newest first.
+// Callbacks lists call-backs: unfinished ones by their due day, the one that
+// has waited longest first, all others newest first.
 func (s *Store) Callbacks(ctx context.Context, f CallbackFilter) ([]Callback, error) {
 	var where []string
 	var args []any
+	order, behind := "c.id DESC", "c.id < ?"
 	switch f.State {
 	case "":
 	case registers.CallbackOpen:
 		where = append(where, "c.state <> 'done'")
+		order, behind = "c.due_on, c.id", "(c.due_on, c.id) > (SELECT a.due_on, a.id FROM callbacks a WHERE a.id = ?)"
 	default:
 		where, args = append(where, "c.state = ?"), append(args, string(f.State))
 	}
 	if f.Day != 0 {
 		where, args = append(where, "c.opened_on = ?"), append(args, int64(f.Day))
 	}
-	if f.Department != "" {
-		where, args = append(where, "d.text = ?"), append(args, string(f.Department))
+	if len(f.Departments) > 0 {
+		where = append(where, "d.text IN (?"+strings.Repeat(", ?", len(f.Departments)-1)+")")
+		for _, id := range f.Departments {
+			args = append(args, string(id))
+		}
+	}
+	if f.After != 0 {
+		where, args = append(where, behind), append(args, int64(f.After))
 	}
 	query := callbackColumns
 	if len(where) > 0 {
@@ -100,7 +111,7 @@ func (s *Store) Callbacks(ctx context.Context, f CallbackFilter) ([]Callback, er
 	if limit <= 0 {
 		limit = 500
 	}
-	rows, err := s.reading.QueryContext(ctx, query+" ORDER BY c.id DESC LIMIT ?", append(args, limit)...)
+	rows, err := s.reading.QueryContext(ctx, query+" ORDER BY "+order+" LIMIT ?", append(args, limit)...)
 	if err != nil {
 		return nil, fmt.Errorf("list call-backs: %w", err)
 	}

@@ -271,7 +271,7 @@ func TestCallbacks(t *testing.T) {
 	if open, overdue, done, err := s.CallbackCounts(ctx, 20261121); err != nil || open != 0 || overdue != 0 || done != 1 {
 		t.Errorf("closed: open %d, overdue %d, done %d, %v", open, overdue, done, err)
 	}
-	list, err = s.Callbacks(ctx, sqlstore.CallbackFilter{State: registers.CallbackDone, Day: 20261121, Department: "finance"})
+	list, err = s.Callbacks(ctx, sqlstore.CallbackFilter{State: registers.CallbackDone, Day: 20261121, Departments: []surveys.DepartmentID{"finance"}})
 	must(t, err)
 	if diff := cmp.Diff([]sqlstore.Callback{closed}, list); diff != "" {
 		t.Errorf("closed (-answered +listed):\n%s", diff)
@@ -285,6 +285,48 @@ func TestCallbacks(t *testing.T) {
 		t.Errorf("audit (-want +got):\n%s", diff)
 	}
 	mustVerify(t, s)
+}
+
+// However many low ratings come, the call-back that is due first is listed
+// first, and paging reaches every one once.
+func TestTheMostOverdueNeverDisappears(t *testing.T) {
+	s := storetest.New(t)
+	ctx, now := t.Context(), storetest.Noon()
+	var want []registers.CallbackID
+	for i := range 7 { // the later recorded, the earlier due
+		low := storetest.Rating(uint64(i), now, 1)
+		low.Origin.ReceivedAt = now.AddDate(0, 0, -7*i)
+		if i == 3 {
+			low.Place, low.Department = "ward-3", "cardiology"
+		}
+		record(t, s, low)
+		if i != 3 {
+			want = append([]registers.CallbackID{registers.CallbackID(i + 1)}, want...)
+		}
+	}
+	_, err := s.CloseCallback(ctx, 5, registers.CallbackReached, "", true, admin)
+	must(t, err)
+	want = slices.DeleteFunc(want, func(id registers.CallbackID) bool { return id == 5 })
+	f := sqlstore.CallbackFilter{State: registers.CallbackOpen, Departments: []surveys.DepartmentID{"finance", "nowhere"}, Limit: 2}
+	var got []registers.CallbackID
+	for {
+		page, err := s.Callbacks(ctx, f)
+		must(t, err)
+		if len(page) == 0 {
+			break
+		}
+		for _, c := range page {
+			got = append(got, c.ID)
+			f.After = c.ID
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("open (-want +got):\n%s", diff)
+	}
+	all, err := s.Callbacks(ctx, sqlstore.CallbackFilter{After: 3})
+	if err != nil || len(all) != 2 || all[0].ID != 2 {
+		t.Errorf("all after the third: %+v, %v; want the second and the first", all, err)
+	}
 }
 
 func TestCallbacksAreDueWhenTheHospitalSays(t *testing.T) {
@@ -355,7 +397,7 @@ func TestNothingPersonalElsewhere(t *testing.T) {
 	if err != nil || len(aside) != 2 {
 		t.Fatalf("set aside: %+v, %v", aside, err)
 	}
-	if body, err := s.OpenSetAside(ctx, aside[1].Number, admin); err != nil || !strings.Contains(string(body), "13987654321") {
+	if body, err := s.OpenSetAside(ctx, aside[0].Number, admin); err != nil || !strings.Contains(string(body), "13987654321") {
 		t.Errorf("the second detail is kept as %q, %v", body, err)
 	}
 	must(t, s.ResolveSetAside(ctx, aside[0].Number, "看过了", admin))

@@ -130,11 +130,11 @@ func TestOutcomes(t *testing.T) {
 		{"a detail of what is no rating", []step{{shown(8, now, prompt.ID), "stored"}, {detail(10, now, storetest.ID(now, 8), "careful"), "invalid"}},
 			[]surveys.EventKind{surveys.EventPromptOffered}, []string{"not_a_rating"}},
 		{"a detail before a rating that is set aside", []step{{detail(10, now, wrongGrade.ID, "careful"), "stored"}, {wrongGrade, "invalid"},
-			{detail(10, now, wrongGrade.ID, "careful"), "invalid"}}, nil, []string{"rating_set_aside", "invalid"}},
+			{detail(10, now, wrongGrade.ID, "careful"), "invalid"}}, nil, []string{"invalid", "rating_set_aside"}},
 		{"a detail before what is no rating", []step{{detail(10, now, storetest.ID(now, 8), "careful"), "stored"}, {shown(8, now, prompt.ID), "stored"}},
 			[]surveys.EventKind{surveys.EventPromptOffered}, []string{"not_a_rating"}},
 		{"a detail of a rating set aside", []step{{wrongGrade, "invalid"}, {detail(10, now, wrongGrade.ID, "careful"), "invalid"}}, nil,
-			[]string{"rating_set_aside", "invalid"}},
+			[]string{"invalid", "rating_set_aside"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestOutcomes(t *testing.T) {
 				reasons = append(reasons, a.Reason)
 			}
 			if diff := cmp.Diff(tt.wantAside, reasons); diff != "" {
-				t.Errorf("set aside, newest first (-want +got):\n%s", diff)
+				t.Errorf("set aside, oldest first (-want +got):\n%s", diff)
 			}
 			mustVerify(t, s)
 		})

@@ -150,11 +150,15 @@ func (s *Store) SetAside(ctx context.Context, a SetAside) error {
 	return nil
 }
 
-// SetAsides lists what waits for a person (open) or has been resolved, newest
-// first, at most 500.
+// SetAsides lists what waits for a person (open), oldest first, or has been
+// resolved, newest first, at most 500.
 func (s *Store) SetAsides(ctx context.Context, open bool) ([]SetAsideEntry, error) {
+	order := "DESC"
+	if open {
+		order = "ASC"
+	}
 	rows, err := s.reading.QueryContext(ctx, `SELECT id, fact, device, kind, reason, at, resolved_at, resolved_by, note FROM set_asides
-		WHERE (resolved_at = 0) = ? ORDER BY id DESC LIMIT 500`, open)
+		WHERE (resolved_at = 0) = ? ORDER BY id `+order+` LIMIT 500`, open)
 	if err != nil {
 		return nil, fmt.Errorf("list set-asides: %w", err)
 	}

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -113,33 +114,61 @@ func (s *Server) callbackOf(b sqlstore.Callback, today surveys.Day) callbackBody
 	}
 }
 
-// GET /api/v1/callbacks?state=open|done: open are all that are not done.
+// GET /api/v1/callbacks?state=open|done&after=&limit=: open are all that are
+// not done, the one due first at the head. next is given when there may be more.
 func (s *Server) listCallbacks(c *call) error {
+	filter, err := callbackFilter(c.r.URL.Query())
+	if err != nil {
+		return err
+	}
+	answer := struct {
+		Callbacks []callbackBody       `json:"callbacks"`
+		Next      registers.CallbackID `json:"next,omitzero"`
+	}{Callbacks: []callbackBody{}}
+	if !c.who.Everywhere(auth.CallbacksWork) {
+		if filter.Departments = s.ownDepartments(c); len(filter.Departments) == 0 { // none is not every one
+			return c.json(http.StatusOK, answer)
+		}
+	}
+	found, err := s.o.Store.Callbacks(c.ctx(), filter)
+	if err != nil {
+		return err
+	}
+	today := surveys.DayOf(c.now, s.o.Zone)
+	for _, b := range found {
+		answer.Callbacks = append(answer.Callbacks, s.callbackOf(b, today))
+	}
+	if len(found) == filter.Limit {
+		answer.Next = found[len(found)-1].ID
+	}
+	return c.json(http.StatusOK, answer)
+}
+
+func callbackFilter(query url.Values) (sqlstore.CallbackFilter, error) {
 	filter := sqlstore.CallbackFilter{Limit: maxCallbacks}
-	switch state := c.r.URL.Query().Get("state"); state {
+	switch query.Get("state") {
 	case "", "open":
 		filter.State = registers.CallbackOpen
 	case "done":
 		filter.State = registers.CallbackDone
 	default:
-		return invalid("state", "须为 open 或 done", "must be open or done")
+		return filter, invalid("state", "须为 open 或 done", "must be open or done")
 	}
-	departments := []surveys.DepartmentID{""} // every one
-	if !c.who.Everywhere(auth.CallbacksWork) {
-		departments = s.ownDepartments(c)
-	}
-	today := surveys.DayOf(c.now, s.o.Zone)
-	bodies := []callbackBody{}
-	for _, filter.Department = range departments {
-		found, err := s.o.Store.Callbacks(c.ctx(), filter)
-		if err != nil {
-			return err
+	if text := query.Get("after"); text != "" {
+		after, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || after < 1 {
+			return filter, invalid("after", "须为上一页的 next", "must be next of the page before")
 		}
-		for _, b := range found {
-			bodies = append(bodies, s.callbackOf(b, today))
-		}
+		filter.After = registers.CallbackID(after)
 	}
-	return c.json(http.StatusOK, map[string]any{"callbacks": bodies})
+	if text := query.Get("limit"); text != "" {
+		limit, err := strconv.Atoi(text)
+		if err != nil || limit < 1 || limit > maxCallbacks {
+			return filter, invalid("limit", "须为 1 至 500", "must be 1 to 500")
+		}
+		filter.Limit = limit
+	}
+	return filter, nil
 }
 
 // callback finds the call-back the address names, inside what the account sees.

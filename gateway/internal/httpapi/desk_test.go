@@ -60,7 +60,7 @@ func TestCallbacks(t *testing.T) {
 	if len(all) != 2 {
 		t.Fatalf("%d call-backs, want 2: %s", len(all), r.Body)
 	}
-	first := all[1]
+	first := all[0]
 	today := surveys.DayOf(w.now(), storetest.Zone())
 	want := callbackRead{
 		ID: first.ID, Department: "finance", Place: "settlement-1", Comment: plantedComment, State: "open", Grade: 1,
@@ -74,6 +74,19 @@ func TestCallbacks(t *testing.T) {
 		t.Errorf("a head sees %+v, want the own department's alone", own)
 	}
 
+	type page struct {
+		Callbacks []callbackRead
+		Next      int64
+	}
+	half := decodeReply[page](officer.get("/api/v1/callbacks?limit=1").want(http.StatusOK))
+	rest := decodeReply[page](officer.get(fmt.Sprintf("/api/v1/callbacks?after=%d", half.Next)).want(http.StatusOK))
+	if diff := cmp.Diff(all, append(half.Callbacks, rest.Callbacks...)); diff != "" || rest.Next != 0 {
+		t.Errorf("in pages, next %d (-whole +pages):\n%s", rest.Next, diff)
+	}
+	for _, wrong := range []string{"after=x", "after=0", "limit=0", "limit=501", "limit=x"} {
+		officer.get("/api/v1/callbacks?"+wrong).problem(http.StatusUnprocessableEntity, "invalid_field")
+	}
+
 	one := fmt.Sprintf("/api/v1/callbacks/%d", first.ID)
 	head.post(one+"/reveal-phone", nil).problem(http.StatusNotFound, "not_found")
 	head.post(one+"/outcome", map[string]any{"outcome": "reached", "note": "", "close": true}).problem(http.StatusNotFound, "not_found")
@@ -81,7 +94,7 @@ func TestCallbacks(t *testing.T) {
 		t.Errorf("phone %q", got)
 	}
 	w.audited("callback.reveal_phone")
-	officer.post(fmt.Sprintf("/api/v1/callbacks/%d/reveal-phone", all[0].ID), nil).problem(http.StatusNotFound, "no_number")
+	officer.post(fmt.Sprintf("/api/v1/callbacks/%d/reveal-phone", all[1].ID), nil).problem(http.StatusNotFound, "no_number")
 
 	officer.post(one+"/outcome", map[string]any{"outcome": "shouted", "note": "", "close": true}).problem(http.StatusUnprocessableEntity, "invalid_field")
 	officer.post(one+"/outcome", map[string]any{"outcome": "reached", "note": strings.Repeat("长", 2001), "close": true}).problem(http.StatusUnprocessableEntity, "invalid_field")
