@@ -27,6 +27,9 @@ func (verifyCommand) Run(ctx context.Context, line *commands, w world) error {
 		}
 		fmt.Fprintf(w.stdout, "store    %d facts, %d ratings, %d events, %d audit entries\n",
 			report.Facts, report.Ratings, report.Events, report.AuditEntries)
+		if report.Waiting > 0 {
+			fmt.Fprintf(w.stdout, "waiting  %d details whose rating has not arrived yet\n", report.Waiting)
+		}
 		for _, p := range report.Problems {
 			fmt.Fprintln(w.stdout, "problem ", p)
 		}
@@ -69,15 +72,17 @@ func compareRedis(ctx context.Context, cfg *config.Config, store *sqlstore.Store
 
 type rebuildCommand struct{}
 
-// Run counts the daily sums and then the scores in Redis from the facts. It is
-// safe beside a running gateway.
+// Run makes the daily sums agree with the facts and then counts the scores in
+// Redis anew. It may run beside a gateway: ratings wait only while one wrong
+// day is counted.
 func (rebuildCommand) Run(ctx context.Context, line *commands, w world) error {
 	return withStore(ctx, line, w, func(cfg *config.Config, store *sqlstore.Store) error {
 		started := time.Now()
-		if err := store.RebuildRollups(ctx); err != nil {
+		days, err := store.RebuildRollups(ctx)
+		if err != nil {
 			return fmt.Errorf("rebuild daily sums: %w", err)
 		}
-		fmt.Fprintf(w.stdout, "daily sums   counted from the facts in %s\n", time.Since(started).Round(time.Millisecond))
+		fmt.Fprintf(w.stdout, "daily sums   counted from the facts in %s; %d days were wrong\n", time.Since(started).Round(time.Millisecond), days)
 		if cfg.RedisTarget().Embedded() {
 			fmt.Fprintln(w.stdout, "redis        embedded: made anew from the store at each start")
 			return nil

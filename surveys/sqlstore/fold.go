@@ -68,10 +68,13 @@ func scanCounts(ctx context.Context, conn *sql.Conn, before surveys.Day, each fu
 	})
 }
 
+// lastDay is after all days.
+const lastDay surveys.Day = 99991231
+
 // recount counts facts into cells, looking at nothing but the facts.
 type recount struct {
-	from           surveys.Day
-	hours          bool // keep the hour; otherwise it is -1
+	from, to       surveys.Day // both are counted
+	hours          bool        // keep the hour; otherwise it is -1
 	names          map[nameID]string
 	ids            map[string]nameID
 	questionnaires map[nameID]*surveys.Questionnaire
@@ -80,7 +83,7 @@ type recount struct {
 
 func newRecount(ctx context.Context, conn *sql.Conn, from surveys.Day, hours bool) (*recount, error) {
 	r := &recount{
-		from: from, hours: hours, names: map[nameID]string{}, ids: map[string]nameID{"": 0},
+		from: from, to: lastDay, hours: hours, names: map[nameID]string{}, ids: map[string]nameID{"": 0},
 		questionnaires: map[nameID]*surveys.Questionnaire{}, counts: map[cell]int64{},
 	}
 	err := scan(ctx, conn, 2, "SELECT id, text FROM names", nil, func(v []driver.Value) error {
@@ -117,7 +120,7 @@ func (r *recount) id(text string) nameID {
 }
 
 // run counts all kinds of fact; with two connections the ratings, which are
-// most of them, are read by both at once.
+// most of them, are read by both at once (then to must be lastDay).
 func (r *recount) run(ctx context.Context, conns []*sql.Conn) error {
 	if err := r.ratings(ctx, conns); err != nil {
 		return fmt.Errorf("count ratings: %w", err)
@@ -160,7 +163,7 @@ func (r *recount) ratings(ctx context.Context, conns []*sql.Conn) error {
 		where string
 		args  []driver.Value
 	}
-	parts := []part{{"day >= ?", []driver.Value{int64(r.from)}}}
+	parts := []part{{"day >= ? AND day <= ?", []driver.Value{int64(r.from), int64(r.to)}}}
 	if len(conns) > 1 {
 		day, id, err := r.middle(ctx, conns[0])
 		if err != nil {
@@ -253,8 +256,8 @@ func (r *recount) hour(v driver.Value) int8 {
 
 func (r *recount) details(ctx context.Context, conn *sql.Conn) error {
 	query := `SELECT d.day, d.hour, d.tags, r.department, r.place, r.staff, r.version, r.mode, r.series, r.grade, r.flags
-		FROM details d JOIN ratings r ON r.day = d.rating_day AND r.id = d.rating WHERE d.rating_day > 0 AND d.day >= ?`
-	return scan(ctx, conn, 11, query, []driver.Value{int64(r.from)}, func(v []driver.Value) error {
+		FROM details d JOIN ratings r ON r.day = d.rating_day AND r.id = d.rating WHERE d.rating_day > 0 AND d.day >= ? AND d.day <= ?`
+	return scan(ctx, conn, 11, query, []driver.Value{int64(r.from), int64(r.to)}, func(v []driver.Value) error {
 		id := func(i int) nameID { return nameID(v[i].(int64)) }
 		c := cell{
 			kind: kindDetailed, day: surveys.Day(v[0].(int64)), hour: r.hour(v[1]), department: id(3), place: id(4), staff: id(5), version: id(6),
@@ -269,8 +272,8 @@ func (r *recount) details(ctx context.Context, conn *sql.Conn) error {
 }
 
 func (r *recount) prompts(ctx context.Context, conn *sql.Conn) error {
-	query := "SELECT shown_day, shown_hour, window, department, mode, staff_ref FROM prompts WHERE shown_day > 0 AND shown_day >= ?"
-	return scan(ctx, conn, 6, query, []driver.Value{int64(r.from)}, func(v []driver.Value) error {
+	query := "SELECT shown_day, shown_hour, window, department, mode, staff_ref FROM prompts WHERE shown_day > 0 AND shown_day >= ? AND shown_day <= ?"
+	return scan(ctx, conn, 6, query, []driver.Value{int64(r.from), int64(r.to)}, func(v []driver.Value) error {
 		id := func(i int) nameID { return nameID(v[i].(int64)) }
 		r.counts[cell{kind: kindOffered, day: surveys.Day(v[0].(int64)), hour: r.hour(v[1]), place: id(2), department: id(3), mode: id(4), staff: id(5)}]++
 		return nil
@@ -278,54 +281,10 @@ func (r *recount) prompts(ctx context.Context, conn *sql.Conn) error {
 }
 
 func (r *recount) tests(ctx context.Context, conn *sql.Conn) error {
-	query := "SELECT day, hour, department, place, device, key_worked FROM self_tests WHERE day >= ?"
-	return scan(ctx, conn, 6, query, []driver.Value{int64(r.from)}, func(v []driver.Value) error {
+	query := "SELECT day, hour, department, place, device, key_worked FROM self_tests WHERE day >= ? AND day <= ?"
+	return scan(ctx, conn, 6, query, []driver.Value{int64(r.from), int64(r.to)}, func(v []driver.Value) error {
 		id := func(i int) nameID { return nameID(v[i].(int64)) }
 		r.counts[cell{kind: kindTested, series: 2, day: surveys.Day(v[0].(int64)), hour: r.hour(v[1]), department: id(2), place: id(3), device: id(4), keyWorked: v[5].(int64) != 0}]++
 		return nil
 	})
-}
-
-// RebuildRollups throws the counts by day away and makes them anew from the
-// facts. Facts wait meanwhile; the queue's bound turns the rest away to try
-// again.
-func (s *Store) RebuildRollups(ctx context.Context) error {
-	err := s.act(ctx, func(t *tx) error {
-		r, err := newRecount(ctx, t.w.conn, 0, false)
-		if err != nil {
-			return err
-		}
-		if err := r.run(ctx, []*sql.Conn{t.w.conn}); err != nil {
-			return err
-		}
-		if _, err := t.exec("DELETE FROM event_counts"); err != nil {
-			return err
-		}
-		t.w.cache.forget()
-		for c, n := range r.counts {
-			if err := t.w.renumber(&c, r.names); err != nil {
-				return err
-			}
-			if err := t.w.addCount(c, n); err != nil {
-				return err
-			}
-		}
-		return t.audit(Actor{Username: "gateway"}, "store.rebuild_counts", "", "")
-	})
-	if err != nil {
-		return fmt.Errorf("rebuild counts: %w", err)
-	}
-	return nil
-}
-
-// renumber writes words of a recounted cell that the database did not know.
-func (w *writer) renumber(c *cell, names map[nameID]string) (err error) {
-	for _, id := range []*nameID{&c.item, &c.tags} {
-		if *id < 0 {
-			if *id, err = w.name(names[*id]); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

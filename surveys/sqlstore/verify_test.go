@@ -74,8 +74,8 @@ func TestRebuildRollupsRepairsTheCounts(t *testing.T) {
 	if err := s.Meddle(t.Context(), "UPDATE event_counts SET n = n * 3, grade = 2 WHERE kind = 1 AND grade = 5"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RebuildRollups(t.Context()); err != nil {
-		t.Fatal(err)
+	if days, err := s.RebuildRollups(t.Context()); err != nil || days != 1 {
+		t.Fatalf("%d days were wrong, %v; want one", days, err)
 	}
 	if diff := cmp.Diff(want, folded(t, s, 20990101)); diff != "" {
 		t.Errorf("rebuilt counts (-want +got):\n%s", diff)
@@ -84,15 +84,44 @@ func TestRebuildRollupsRepairsTheCounts(t *testing.T) {
 	mustVerify(t, s)
 }
 
+// A command beside the gateway counts day by day, each in a commit of its own,
+// and leaves the days alone that are right.
 func TestAnotherProcessRebuilds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "qingfeng.db")
 	gateway := filled(t, path)
+	ctx, now := t.Context(), storetest.Noon()
+	for i := range uint64(3) {
+		record(t, gateway, storetest.Rating(20+i, now.AddDate(0, 0, -1-int(i)), 4))
+	}
 	command := storetest.Open(t, path)
-	if err := command.RebuildRollups(t.Context()); err != nil {
+	right := func() (id int64) {
+		if err := command.Ask(ctx, &id, "SELECT id FROM event_counts WHERE day = 20261119"); err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	before := right()
+	if err := gateway.Meddle(ctx, "UPDATE event_counts SET n = 7 WHERE day IN (20261118, 20261120)"); err != nil {
 		t.Fatal(err)
 	}
-	record(t, gateway, storetest.Rating(9, storetest.Noon(), 5))
+	if err := gateway.Meddle(ctx, "DELETE FROM event_counts WHERE day = 20261121"); err != nil {
+		t.Fatal(err)
+	}
+	commits := command.Stats().Commits
+	if days, err := command.RebuildRollups(ctx); err != nil || days != 3 {
+		t.Errorf("%d days were wrong, %v; want three", days, err)
+	}
+	if got := command.Stats().Commits - commits; got != 4 {
+		t.Errorf("%d commits, want one for each day and one for the audit log", got)
+	}
+	if after := right(); after != before {
+		t.Errorf("the row of a day that was right is %d, was %d", after, before)
+	}
+	record(t, gateway, storetest.Rating(9, now, 5))
 	mustVerify(t, command)
+	if days, err := command.RebuildRollups(ctx); err != nil || days != 0 {
+		t.Errorf("again: %d days were wrong, %v", days, err)
+	}
 }
 
 func TestBackupAndRestore(t *testing.T) {
