@@ -293,7 +293,7 @@ describe('the desk', () => {
     await operator.fill('input[name=username]', 'window1')
     await operator.fill('input[name=password]', 'a lasting password for windows')
     await operator.keyboard.press('Enter')
-    await operator.locator('button', { hasText: '请顾客评价' }).waitFor({ timeout: 15000 })
+    await operator.locator('button', { hasText: '请患者评价' }).waitFor({ timeout: 15000 })
     await operator.keyboard.press('F9')
     await at(tablet, 'asked')
     await tap(tablet, 1)

@@ -20,6 +20,8 @@ export function createView() {
   /** What the gateway says of its hospital; unknown until the first snapshot. */
   const zone = ref<string>()
   const minAnswers = ref(0)
+  /** Whether a department's head looks: the own department and nothing of the hospital. */
+  const own = ref(false)
   const t = computed(() => messages(language.value))
   const times = computed(() => timesIn(zone.value))
   const night = computed(() => isNight(theme.value, times.value.hour(now.value)))
@@ -52,7 +54,16 @@ export function createView() {
   const name = (text: Text) => inLanguage(text, language.value)
   const clock = (at: string | number) => times.value.clock(at)
   const day = (at: string | number) => times.value.day(at, language.value)
-  const withheldHint = (why: Withheld) => t.value.withheldHint[why].replace('{n}', String(minAnswers.value))
+  const withheldWord = (figure: Figure) => t.value.withheld[why(figure)]
+  const withheldHint = (figure: Figure) => t.value.withheldHint[why(figure)].replace('{n}', String(minAnswers.value))
+  /** "3/10" where that is what a figure waits for; otherwise ''. */
+  const progress = (figure: Figure) => (why(figure) === 'not_enough' ? `${figure.answered}/${minAnswers.value}` : '')
+
+  /** Enough answers and still no score: the figures of a department's head move in batches. */
+  function why(figure: Figure): Withheld | 'batch' {
+    const reason = figure.withheld ?? 'no_data'
+    return reason === 'not_enough' && (figure.answered ?? 0) >= minAnswers.value ? 'batch' : reason
+  }
 
   return reactive({
     language,
@@ -62,6 +73,7 @@ export function createView() {
     offset,
     zone,
     minAnswers,
+    own,
     now,
     t,
     tick,
@@ -70,7 +82,9 @@ export function createView() {
     name,
     clock,
     day,
+    withheldWord,
     withheldHint,
+    progress,
   })
 }
 

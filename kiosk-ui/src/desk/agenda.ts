@@ -2,12 +2,13 @@
 import { routeHash } from './router'
 import type { Todo } from './todo'
 import type { Urgency } from './words'
-import { dueUrgency } from './words'
+import { callPile } from './words'
 
 export interface AgendaLine {
   /** Also the message key under `overview`. */
   id:
     | 'callbacks_overdue'
+    | 'callbacks_today'
     | 'callbacks_soon'
     | 'callbacks_open'
     | 'devices_faulty'
@@ -21,15 +22,16 @@ export interface AgendaLine {
 
 export function agenda(todo: Todo, permissions: readonly string[]): AgendaLine[] {
   const calls = todo.callbacks ?? []
-  const at = (urgency: Urgency) => calls.filter((c) => dueUrgency(c.workdays_left) === urgency).length
+  const on = (pile: ReturnType<typeof callPile>) => calls.filter((c) => callPile(c) === pile).length
   const callbacks = routeHash({ section: 'callbacks', id: '' })
   const devices = routeHash({ section: 'devices', id: '' })
   const lines: AgendaLine[] = [
-    { id: 'callbacks_overdue', n: at('now'), urgency: 'now', href: callbacks },
+    { id: 'callbacks_overdue', n: on('overdue'), urgency: 'now', href: callbacks },
     { id: 'devices_faulty', n: todo.faulty.length, urgency: 'now', href: devices },
-    { id: 'callbacks_soon', n: at('look'), urgency: 'look', href: callbacks },
+    { id: 'callbacks_today', n: on('today'), urgency: 'look', href: callbacks },
+    { id: 'callbacks_soon', n: on('soon'), urgency: 'look', href: callbacks },
     { id: 'waiting', n: todo.waiting, urgency: 'look', href: routeHash({ section: 'devices', id: 'new' }) },
-    { id: 'callbacks_open', n: at('calm'), urgency: 'calm', href: callbacks },
+    { id: 'callbacks_open', n: on('open'), urgency: 'calm', href: callbacks },
     { id: 'devices_offline', n: todo.offline.length, urgency: 'look', href: devices },
     { id: 'set_aside', n: todo.setAside ?? 0, urgency: 'calm', href: routeHash({ section: 'set-aside', id: '' }) },
   ]

@@ -62,7 +62,7 @@ function sentenceOf(e: AuditEntry): string {
   if (e.action === 'sign_in.locked' && e.subject === '') return 'audit.did.sign_in_locked_unknown'
   const change = e.action === 'account.change' ? asObject(e.detail) : undefined
   if (change && Object.keys(change).join() === 'disabled')
-    return change['disabled'] === true ? 'audit.did.account_disable' : 'audit.did.account_enable'
+    return Object.values(change)[0] === true ? 'audit.did.account_disable' : 'audit.did.account_enable'
   return didKey(e.action)
 }
 

@@ -6,7 +6,7 @@ import type { Api } from './api'
 import type { Command } from './keys'
 import type { Notices } from './notices'
 import type { Route } from './router'
-import type { Department, Organisation, Place, Session, Text } from './types'
+import type { Callback, Department, Organisation, Place, Session, Text } from './types'
 import { agoWords, errorWords, exactDay, exactTime, shortTime, type Words } from './words'
 
 export interface Desk {
@@ -22,6 +22,8 @@ export interface Desk {
   wide: Ref<boolean>
   /** Read again what the rail counts. */
   recount(): void
+  /** A fresher reading of the open call-backs, which the rail counts. */
+  gotCallbacks(open: Callback[]): void
   /** Who listens to the keyboard now. */
   listeners: Set<(command: Command) => void>
   /** Unfinished text by what it belongs to; it lives as long as the person stays. */

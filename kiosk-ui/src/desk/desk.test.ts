@@ -107,7 +107,13 @@ describe('today', () => {
   const now = Date.parse('2026-11-21T01:00:00Z')
   const lists: Record<string, unknown> = {
     '/api/v1/callbacks?state=open': {
-      callbacks: [5, -1, 1].map((left, id) => ({ id, workdays_left: left, due_on: String(left), at: '' })),
+      callbacks: [5, -1, 1, 15].map((left, id) => ({
+        id,
+        workdays_left: left,
+        due_on: String(left),
+        at: '',
+        state: left === 15 ? 'open' : 'calling',
+      })),
     },
     '/api/v1/callbacks?state=done': {
       callbacks: [{ closed_at: '2026-11-20T16:30:00Z' }, { closed_at: '2026-11-20T15:30:00Z' }],
@@ -127,10 +133,11 @@ describe('today', () => {
 
   it('lists what waits, the most pressing first', async () => {
     const todo = await readTodo(api(), all, 'Asia/Shanghai', () => now)
-    expect(todo.callbacks?.map((c) => c.id)).toEqual([1, 2, 0])
+    expect(todo.callbacks?.map((c) => c.id)).toEqual([1, 3, 2, 0])
     expect(todo.closedToday).toBe(1)
     expect(agenda(todo, all).map((l) => [l.id, l.n])).toEqual([
       ['callbacks_overdue', 1],
+      ['callbacks_today', 1],
       ['callbacks_soon', 1],
       ['waiting', 2],
       ['callbacks_open', 1],

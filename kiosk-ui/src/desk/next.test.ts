@@ -7,6 +7,8 @@ describe('the page after signing in', () => {
     ['?next=%2Fboard', ['board.view'], '/board'],
     ['?next=/operator', ['transactions.create'], '/operator'],
     ['?next=/board', ['callbacks.work'], ''],
+    ['', ['transactions.create'], '/operator'],
+    ['', ['board.view', 'transactions.create'], ''],
     ['', ['board.view'], ''],
     ['?next=', ['board.view'], ''],
     ['?next=/board/../desk', ['board.view'], ''],

@@ -55,6 +55,12 @@ export function mayOpen(section: SectionId, permissions: readonly string[]): boo
   return sectionsFor(permissions).includes(section)
 }
 
+/** The lists of "today" this account has work in, as keys below `overview.will`. */
+export function worksOn(permissions: readonly string[]): ('callbacks' | 'devices' | 'set_aside')[] {
+  const work = { callbacks: 'callbacks.work', devices: 'devices.view', set_aside: 'set_aside.work' } as const
+  return (['callbacks', 'devices', 'set_aside'] as const).filter((list) => permissions.includes(work[list]))
+}
+
 /** The message key that names a permission. */
 export function permissionKey(permission: string): string {
   return `permission.${permission.replace('.', '_')}`

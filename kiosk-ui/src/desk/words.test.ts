@@ -6,6 +6,8 @@ import {
   agoWords,
   byDeviceNeed,
   byNextToDo,
+  callPile,
+  callWords,
   deviceState,
   dueUrgency,
   dueWords,
@@ -71,6 +73,27 @@ it('puts the overdue call first, then the sooner due, then the older', () => {
     callback(4, 0, '2026-11-21', 'd'),
   ]
   expect(list.sort(byNextToDo).map((c) => c.id)).toEqual([3, 4, 2, 1])
+})
+
+it.each([
+  ['open', 15, 'due.call_today', 'look', 'today'],
+  ['open', 0, 'due.call_today', 'look', 'today'],
+  ['open', -1, 'due.overdue', 'now', 'overdue'],
+  ['calling', 15, 'due.left', 'calm', 'open'],
+  ['calling', 1, 'due.left', 'look', 'soon'],
+] as const)('a call-back that is %s with %i working days left is %s', (state, left, key, urgency, pile) => {
+  const c = { ...callback(1, left, '', ''), state }
+  expect(callWords(c)).toMatchObject({ words: { key }, urgency })
+  expect(callPile(c)).toBe(pile)
+})
+
+it('puts an untried call-back with a number before one without, and both before those tried', () => {
+  const list = [
+    { ...callback(1, 1, '', 'a'), state: 'calling', has_phone: true },
+    { ...callback(2, 15, '', 'b'), state: 'open', has_phone: false },
+    { ...callback(3, 15, '', 'c'), state: 'open', has_phone: true },
+  ] as Callback[]
+  expect(list.sort(byNextToDo).map((c) => c.id)).toEqual([3, 2, 1])
 })
 
 const device = (name: string, more: Partial<Device>) => ({ name, online: true, faults: [], ...more }) as Device

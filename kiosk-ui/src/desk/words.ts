@@ -28,8 +28,33 @@ export function dueUrgency(workdaysLeft: number): Urgency {
   return workdaysLeft <= SOON_WORKDAYS ? 'look' : 'calm'
 }
 
-/** Overdue first, then by due date, then the older one. */
+/** A call-back nobody has tried yet: it is to be called the day it came. */
+const untried = (c: Callback) => c.state === 'open'
+
+/** When a call-back is to be worked: today until it was first tried, then in working days. */
+export function callWords(c: Callback): { words: Words; urgency: Urgency } {
+  if (untried(c) && c.workdays_left >= 0) return { words: say('due.call_today'), urgency: 'look' }
+  return { words: dueWords(c.workdays_left), urgency: dueUrgency(c.workdays_left) }
+}
+
+/** Which of the day's piles a call-back lies on. */
+export function callPile(c: Callback): 'overdue' | 'today' | 'soon' | 'open' {
+  if (c.workdays_left < 0) return 'overdue'
+  if (untried(c)) return 'today'
+  return dueUrgency(c.workdays_left) === 'look' ? 'soon' : 'open'
+}
+
+/** Overdue first, then those to be called today, those with a number first; then by due date, then the older one. */
 export function byNextToDo(a: Callback, b: Callback): number {
+  const rank = (c: Callback) => {
+    const pile = callPile(c)
+    return pile === 'overdue' ? 0 : pile === 'today' ? 1 : 2
+  }
+  const silent = (c: Callback) => (c.has_phone ? 0 : 1)
+  return rank(a) - rank(b) || silent(a) - silent(b) || bySooner(a, b)
+}
+
+function bySooner(a: Callback, b: Callback): number {
   return a.workdays_left - b.workdays_left || a.due_on.localeCompare(b.due_on) || a.at.localeCompare(b.at)
 }
 

@@ -102,7 +102,7 @@ describe('without a network', () => {
     expect(numbers(c.post)).toEqual([`op-${ID}`, `op-${ID}`, `op-${ID}`])
   })
 
-  it('gives up after a minute, so that the next customer is not asked instead', async () => {
+  it('gives up after a minute, so that the next patient is not asked instead', async () => {
     const c = clerk()
     c.post.mockRejectedValue(new OfflineError('network'))
     c.asking.press('')

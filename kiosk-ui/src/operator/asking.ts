@@ -1,7 +1,7 @@
 // One press, one transaction number, one question on the tablet. The number is
 // made at the press and kept through every retry, so that the gateway asks
 // nobody twice; after a minute without an answer it is given up, for the
-// customer has left and the next one must not be asked in their place.
+// patient has left and the next one must not be asked in their place.
 import { type Api, ApiError, OfflineError } from '../desk/api'
 
 export type Step =
