@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -208,10 +210,26 @@ func (s *system) openAccounts(ctx context.Context) error {
 	return nil
 }
 
+// origins are those of the gateway's own pages: the address people open, those
+// the settings allow beside it, and on this machine the one it listens on.
+func (s *system) origins() []string {
+	all := append([]string{s.url}, s.cfg.AllowedOrigins...)
+	if host, _, err := net.SplitHostPort(s.cfg.Listen.Address); err == nil {
+		if addr, err := netip.ParseAddr(host); host == "localhost" || err == nil && addr.IsLoopback() {
+			scheme := "http://"
+			if s.cfg.Listen.TLS.Enabled() {
+				scheme = "https://"
+			}
+			all = append(all, scheme+s.cfg.Listen.Address)
+		}
+	}
+	return all
+}
+
 // door is what tablets and boards have in common.
 func (s *system) door() live.DoorOptions {
 	return live.DoorOptions{
-		NotFound: sqlstore.ErrNotFound, Origins: live.SameOrigin(append([]string{s.url}, s.cfg.AllowedOrigins...)...),
+		NotFound: sqlstore.ErrNotFound, Origins: live.SameOrigin(s.origins()...),
 		ClientAddress: func(r *http.Request) string { return httpapi.ClientAddress(r, s.cfg.Proxies()).String() },
 		Limits:        live.Limits{Sockets: s.cfg.Limits.Sockets, FactsPerSecond: float64(s.cfg.Limits.FactsPerSecond), FactBurst: float64(s.cfg.Limits.FactBurst)},
 		Organisation:  s.cfg.Organisation(), NineRules: s.cfg.NineRuleTexts(),
@@ -333,7 +351,7 @@ func (s *system) openHTTP(context.Context) error {
 		Store: s.store, Auth: s.auth, Organisation: s.cfg.Organisation(), Questionnaires: s.cfg.QuestionnaireOf(), Calendar: s.cfg.Workdays(),
 		Tablets: s.tablets, Boards: s.boards, Projection: s.projection, Screens: kioskui.Screens(),
 		Registry: s.metrics, Zone: s.cfg.Location(), Now: time.Now, Logger: s.log,
-		PublicURL: s.url, TrustedProxies: s.cfg.Proxies(), MetricsToken: s.cfg.MetricsBearer(),
+		PublicURL: s.url, Origins: s.origins(), TrustedProxies: s.cfg.Proxies(), MetricsToken: s.cfg.MetricsBearer(),
 		PromptLife: s.cfg.Tablet.PromptLife(), CodeLife: s.cfg.Enrolment.CodeLife(), WaitingLimit: s.cfg.Enrolment.WaitingLimit,
 		WrongCodes: s.cfg.Enrolment.WrongCodes, WrongCodePause: s.cfg.Enrolment.WrongCodePause(),
 		RequestsPerSecond: s.cfg.Limits.RequestsPerSecond, RequestBurst: s.cfg.Limits.RequestBurst,

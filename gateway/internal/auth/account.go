@@ -20,6 +20,8 @@ var (
 	ErrRole              = errors.New("no such role")
 	ErrNoRole            = errors.New("account has no role")
 	ErrDepartmentNeeded  = errors.New("the roles see one department only and the account names none")
+	ErrOwnRoles          = errors.New("nobody changes the own roles")
+	ErrDutiesApart       = errors.New("who manages accounts does not work on what patients said")
 	ErrLastAdministrator = errors.New("nobody would be left who manages accounts")
 )
 
@@ -72,7 +74,7 @@ func (s *Service) FirstAdministrator(ctx context.Context) (password string, crea
 }
 
 // CreateAccount makes an account with a one-time password. Errors: ErrUsername,
-// ErrName, ErrRole, ErrNoRole, ErrDepartmentNeeded, sqlstore.ErrExists.
+// ErrName, ErrRole, ErrNoRole, ErrDutiesApart, ErrDepartmentNeeded, sqlstore.ErrExists.
 func (s *Service) CreateAccount(ctx context.Context, n NewAccount, by sqlstore.Actor) (sqlstore.Account, string, error) {
 	s.accounts.Lock()
 	defer s.accounts.Unlock()
@@ -104,7 +106,7 @@ func (s *Service) create(ctx context.Context, n NewAccount, by sqlstore.Actor) (
 
 // ChangeAccount changes an account. Disabling it, and every change of roles or
 // department, ends its sessions and boards. Errors: as CreateAccount, with
-// sqlstore.ErrNotFound and ErrLastAdministrator.
+// sqlstore.ErrNotFound, ErrOwnRoles and ErrLastAdministrator.
 func (s *Service) ChangeAccount(ctx context.Context, id sqlstore.AccountID, c AccountChange, by sqlstore.Actor) (sqlstore.Account, error) {
 	s.accounts.Lock()
 	defer s.accounts.Unlock()
@@ -117,7 +119,11 @@ func (s *Service) ChangeAccount(ctx context.Context, id sqlstore.AccountID, c Ac
 		account.Name, changed = strings.TrimSpace(*c.Name), true
 	}
 	if c.Roles != nil {
-		account.Roles, changed, end = normalRoles(*c.Roles), true, true
+		roles := normalRoles(*c.Roles)
+		if id == by.Account && !slices.Equal(roles, normalRoles(account.Roles)) {
+			return account, ErrOwnRoles
+		}
+		account.Roles, changed, end = roles, true, true
 	}
 	if c.Department != nil {
 		account.Department, changed, end = *c.Department, true, true
@@ -269,10 +275,19 @@ func (s *Service) check(a sqlstore.Account) error {
 			return ErrRole
 		}
 	}
+	if granted, _ := s.roles.Granted(a.Roles); dutiesMeet(granted) {
+		return ErrDutiesApart
+	}
 	if s.roles.NeedsDepartment(a.Roles) && a.Department == "" {
 		return ErrDepartmentNeeded
 	}
 	return nil
+}
+
+// dutiesMeet reports whether permissions that have to be kept apart are together.
+func dutiesMeet(granted []Permission) bool {
+	return slices.Contains(granted, AccountsManage) &&
+		(slices.Contains(granted, CallbacksWork) || slices.Contains(granted, SetAsideWork))
 }
 
 // keepAdministrator refuses a change after which no account in use manages

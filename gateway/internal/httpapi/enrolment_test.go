@@ -283,7 +283,7 @@ func TestDevices(t *testing.T) {
 	if diff := cmp.Diff([]string{"disconnect", "revoke"}, w.tablets.did); diff != "" {
 		t.Errorf("told the tablets (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"disconnect", "touch", "touch", "revoke", "touch"}, w.boards.did); diff != "" {
+	if diff := cmp.Diff([]string{"touch", "disconnect", "touch", "revoke", "touch"}, w.boards.did); diff != "" {
 		t.Errorf("told the boards (-want +got):\n%s", diff)
 	}
 	admin.do(http.MethodPatch, one, map[string]any{"name": "x"}).problem(http.StatusConflict, "device_revoked")

@@ -116,7 +116,8 @@ type Options struct {
 	Now      func() time.Time
 	Logger   *slog.Logger
 
-	PublicURL      string         // the address people use; "": the request's own
+	PublicURL      string         // the address people use; "": none is configured
+	Origins        []string       // of the gateway's pages; see live.SameOrigin. Nil: PublicURL alone
 	TrustedProxies []netip.Prefix // whose X-Forwarded-* is believed
 	MetricsToken   string         // "": /metrics answers loopback alone
 

@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -67,12 +68,21 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	}{status, store, scores})
 }
 
+// loopbackHost reports whether a Host header names this machine's loopback.
+func loopbackHost(host string) bool {
+	u := url.URL{Host: host}
+	addr, err := netip.ParseAddr(u.Hostname())
+	return strings.EqualFold(u.Hostname(), "localhost") || err == nil && addr.IsLoopback()
+}
+
 // mayScrape lets loopback read the metrics, or whoever has the token when the
-// configuration names one. A request through a proxy is not from loopback.
+// configuration names one. A request through a proxy is not from loopback, nor
+// is one by another host's name: a page in this machine's browser whose name
+// was pointed at loopback.
 func (s *Server) mayScrape(r *http.Request) bool {
 	if s.o.MetricsToken == "" {
 		peer, err := netip.ParseAddrPort(r.RemoteAddr)
-		return err == nil && peer.Addr().Unmap().IsLoopback() && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
+		return err == nil && peer.Addr().Unmap().IsLoopback() && loopbackHost(r.Host) && r.Header.Get("X-Forwarded-For") == "" && r.Header.Get("Forwarded") == ""
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(s.o.MetricsToken))

@@ -61,6 +61,10 @@ func TestWhoMayScrape(t *testing.T) {
 		want                bool
 	}{
 		{"loopback", "", "127.0.0.1:9", [2]string{}, true},
+		{"loopback by name", "", "127.0.0.1:9", [2]string{"Host", "localhost:8080"}, true},
+		{"loopback by IPv6 address", "", "[::1]:9", [2]string{"Host", "[::1]:8080"}, true},
+		{"a name that points at loopback", "", "127.0.0.1:9", [2]string{"Host", "evil.example:8080"}, false},
+		{"no name", "", "127.0.0.1:9", [2]string{"Host", ""}, false},
 		{"IPv6 loopback", "", "[::1]:9", [2]string{}, true},
 		{"from elsewhere", "", "10.0.0.9:9", [2]string{}, false},
 		{"a proxy on the same machine", "", "127.0.0.1:9", [2]string{"X-Forwarded-For", "10.0.0.9"}, false},
@@ -72,7 +76,11 @@ func TestWhoMayScrape(t *testing.T) {
 			w := newWorld(t, func(o *Options) { o.MetricsToken = tt.token })
 			c := w.anybody()
 			c.remote = tt.remote
-			if tt.header[0] != "" {
+			switch tt.header[0] {
+			case "Host":
+				c.host = tt.header[1]
+			case "":
+			default:
 				c.header.Set(tt.header[0], tt.header[1])
 			}
 			r := c.get("/metrics")

@@ -112,6 +112,10 @@ func asProblem(err error) (p *problem, known bool) {
 		return invalid("name", "不能为空，最多 80 个字", "must not be empty, at most 80 characters"), true
 	case errors.Is(err, auth.ErrRole), errors.Is(err, auth.ErrNoRole):
 		return invalid("roles", "没有这个角色", "must name at least one role, and only those there are"), true
+	case errors.Is(err, auth.ErrDutiesApart):
+		return invalid("roles", "账号管理与回访、留存记录处理不能由同一账号兼任", "managing accounts and working call-backs or set-aside records are kept apart").because("duties_apart"), true
+	case errors.Is(err, auth.ErrOwnRoles):
+		return refuse(http.StatusConflict, "own_roles", "不能更改自己的角色，请由另一名管理员更改", "nobody changes the own roles; ask another administrator"), true
 	case errors.Is(err, auth.ErrDepartmentNeeded):
 		return invalid("department", "该角色只看本科室，必须指定科室", "the role is limited to a department and none is named"), true
 	case errors.Is(err, auth.ErrLastAdministrator):

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"qingfeng/gateway/internal/auth"
+	"qingfeng/gateway/internal/live"
 	"qingfeng/surveys/sqlstore"
 )
 
@@ -31,6 +33,7 @@ type Server struct {
 	waiting   sync.Mutex
 	codes     *auth.Tries[sqlstore.AccountID] // wrong enrolment codes
 	origins   *http.CrossOriginProtection
+	own       func(r *http.Request, origin string) bool
 	csp       string
 	handler   http.Handler
 }
@@ -53,16 +56,20 @@ func New(o Options) (*Server, error) {
 		if err != nil || u.Host == "" {
 			return nil, errors.New("public URL is not an absolute URL")
 		}
-		if err := s.origins.AddTrustedOrigin(u.Scheme + "://" + u.Host); err != nil {
-			return nil, err
+		if o.Origins == nil {
+			o.Origins = []string{u.Scheme + "://" + u.Host}
 		}
 		connect = " " + strings.Replace(u.Scheme, "http", "ws", 1) + "://" + u.Host
 	}
+	s.own = live.SameOrigin(o.Origins...)
+	for _, origin := range live.Origins(o.Origins...) {
+		if err := s.origins.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("trust origin: %w", err)
+		}
+	}
 	s.csp = "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'" + connect +
 		"; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-	s.origins.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		writeProblem(w, refuse(http.StatusForbidden, "cross_origin", "不接受来自其他网站的请求", "requests from another origin are refused"), "")
-	}))
+	s.origins.SetDenyHandler(http.HandlerFunc(refuseOrigin))
 	files, err := newScreens(o.Screens)
 	if err != nil {
 		return nil, err
@@ -73,6 +80,25 @@ func New(o Options) (*Server, error) {
 	}
 	s.handler = s.around(s.mux())
 	return s, nil
+}
+
+func refuseOrigin(w http.ResponseWriter, _ *http.Request) {
+	writeProblem(w, refuse(http.StatusForbidden, "cross_origin", "不接受来自其他网站的请求", "requests from another origin are refused"), "")
+}
+
+// ownPages refuses what another site's page would change. http.CrossOriginProtection
+// believes the request's host, which a page behind a name that points at the
+// gateway's address shares; the page's origin must be one of the gateway's.
+func (s *Server) ownPages(next http.Handler) http.Handler {
+	checked := s.origins.Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		changes := r.Method != http.MethodGet && r.Method != http.MethodHead && r.Method != http.MethodOptions
+		if origin := r.Header.Get("Origin"); changes && origin != "" && !s.own(r, origin) {
+			refuseOrigin(w, r)
+			return
+		}
+		checked.ServeHTTP(w, r)
+	})
 }
 
 // ServeHTTP implements http.Handler.
@@ -265,7 +291,7 @@ func (s *Server) endpoint(rt route) http.Handler {
 	if rt.session() {
 		inner = s.o.Auth.Sessions(inner)
 	}
-	inner = s.origins.Handler(inner)
+	inner = s.ownPages(inner)
 	return s.fixed(rt.method+" "+rt.path, func(w http.ResponseWriter, r *http.Request) {
 		if wait, ok := s.allow(r, rt); !ok {
 			s.answer(w, r, tooMany(wait))

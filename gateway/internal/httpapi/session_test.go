@@ -130,10 +130,15 @@ func TestCrossOriginIsRefused(t *testing.T) {
 		{"no origin at all", "Origin", "null", true},
 		{"the page itself", "Sec-Fetch-Site", "same-origin", false},
 		{"the public address behind a proxy", "Origin", "https://qingfeng.hospital.example", false},
+		{"a name that points at the gateway's address", "Origin", "http://evil.example:8080", true},
+		{"the address itself, which is not the public one", "Origin", "http://127.0.0.1:8080", true},
 		{"a program", "", "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c.header = http.Header{}
+			c.header, c.host = http.Header{}, "127.0.0.1:8080"
+			if strings.Contains(tt.value, "evil") {
+				c.host = "evil.example:8080"
+			}
 			if tt.header != "" {
 				c.header.Set(tt.header, tt.value)
 			}

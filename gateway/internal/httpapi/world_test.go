@@ -209,10 +209,11 @@ type client struct {
 	cookie *http.Cookie
 	header http.Header
 	remote string
+	host   string
 }
 
 func (w *world) anybody() *client {
-	return &client{w: w, header: http.Header{}, remote: "192.0.2.7:40000"}
+	return &client{w: w, header: http.Header{}, remote: "192.0.2.7:40000", host: "127.0.0.1:8080"}
 }
 
 // person makes an account with these roles and signs it in.
@@ -268,7 +269,7 @@ func (c *client) do(method, target string, body any) *reply {
 		header.Set("Content-Type", "application/json")
 	}
 	r.Header = header
-	r.RemoteAddr = c.remote
+	r.RemoteAddr, r.Host = c.remote, c.host
 	if c.cookie != nil {
 		r.AddCookie(c.cookie)
 	}

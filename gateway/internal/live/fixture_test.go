@@ -265,10 +265,13 @@ func start(t testing.TB, change ...func(*live.TabletOptions, *live.BoardOptions)
 	t.Helper()
 	s := &site{t: t, clock: &fakeClock{at: noon}, store: newFakeStore(), scores: newFakeScores(), tickets: &fakeTickets{}, lists: &fakeLists{}}
 	door := live.DoorOptions{
-		NotFound: errNotFound, Origins: live.SameOrigin("https://qingfeng.hospital.example"), Organisation: sampleHospital(),
+		NotFound: errNotFound, Organisation: sampleHospital(),
 		NineRules: []surveys.Text{text("合法按劳取酬，不接受商业提成", "Lawful pay, no commissions")},
 		Settings:  live.Settings{IdleResetSeconds: 20, ThanksSeconds: 4, PromptSeconds: 60, Languages: []string{"zh", "en"}},
 		Zone:      shanghai, Now: s.clock.now, Logger: slog.New(slog.DiscardHandler),
+	}
+	door.Origins = func(r *http.Request, origin string) bool {
+		return live.SameOrigin("https://qingfeng.hospital.example", s.http.URL)(r, origin)
 	}
 	tablets := live.TabletOptions{
 		DoorOptions: door, Store: s.store, SetAside: s.store.setAside, KnownVersion: s.store.knownVersion, Busy: errBusy,

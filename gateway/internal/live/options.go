@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -187,21 +188,47 @@ func (o DoorOptions) orDefaults() DoorOptions {
 	return o
 }
 
-// SameOrigin allows the origin the request itself was sent to and those listed,
-// for example "https://qingfeng.hospital.example".
-func SameOrigin(allowed ...string) func(r *http.Request, origin string) bool {
+// Origins gives the origins as browsers write them, without the scheme's own
+// port, and for those on loopback its other names.
+func Origins(listed ...string) []string {
+	var all []string
+	for _, origin := range listed {
+		for scheme, port := range map[string]string{"http://": ":80", "https://": ":443"} {
+			if strings.HasPrefix(origin, scheme) {
+				origin = strings.TrimSuffix(origin, port)
+			}
+		}
+		all = append(all, origin)
+		u, err := url.Parse(origin)
+		if err != nil || !isLoopback(u.Hostname()) {
+			continue
+		}
+		port := strings.TrimPrefix(u.Host, strings.TrimSuffix(u.Host, ":"+u.Port()))
+		for _, name := range []string{"localhost", "127.0.0.1", "[::1]"} {
+			all = append(all, u.Scheme+"://"+name+port)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+func isLoopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+// SameOrigin allows the origins listed, for example
+// "https://qingfeng.hospital.example", and loopback by each of its names. What
+// the request calls its host counts only over TLS that ends here: there the
+// browser has found it in the certificate. Over plain HTTP any name that
+// somebody points at the gateway's address would do (DNS rebinding).
+func SameOrigin(listed ...string) func(r *http.Request, origin string) bool {
+	all := Origins(listed...)
 	return func(r *http.Request, origin string) bool {
-		if slices.Contains(allowed, origin) {
+		if slices.Contains(all, origin) {
 			return true
 		}
 		u, err := url.Parse(origin)
-		if err != nil {
-			return false
-		}
-		scheme := "http"
-		if r.TLS != nil {
-			scheme = "https"
-		}
-		return u.Scheme == scheme && strings.EqualFold(u.Host, r.Host)
+		return err == nil && r.TLS != nil && u.Scheme == "https" && u.Host != "" && strings.EqualFold(u.Host, r.Host)
 	}
 }
