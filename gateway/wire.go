@@ -335,7 +335,7 @@ func offered(tags []surveys.Option) []surveys.Option {
 }
 
 func (s *system) boardDevices(ctx context.Context) ([]live.BoardDevice, error) {
-	devices, err := s.store.Devices(ctx)
+	devices, err := s.provenStore().Devices(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list devices: %w", err)
 	}
@@ -346,9 +346,13 @@ func (s *system) boardDevices(ctx context.Context) ([]live.BoardDevice, error) {
 	return live.BoardDevices(devices, online, time.Now(), s.cfg.Location()), nil
 }
 
+func (s *system) provenStore() provenStore {
+	return provenStore{s.store, s.scores, s.cfg.Location(), time.Now}
+}
+
 func (s *system) openHTTP(context.Context) error {
 	handler, err := httpapi.New(httpapi.Options{
-		Store: s.store, Auth: s.auth, Organisation: s.cfg.Organisation(), Questionnaires: s.cfg.QuestionnaireOf(), Calendar: s.cfg.Workdays(),
+		Store: s.provenStore(), Auth: s.auth, Organisation: s.cfg.Organisation(), Questionnaires: s.cfg.QuestionnaireOf(), Calendar: s.cfg.Workdays(),
 		Tablets: s.tablets, Boards: s.boards, Projection: s.projection, Screens: kioskui.Screens(),
 		Registry: s.metrics, Zone: s.cfg.Location(), Now: time.Now, Logger: s.log,
 		PublicURL: s.url, Origins: s.origins(), TrustedProxies: s.cfg.Proxies(), MetricsToken: s.cfg.MetricsBearer(),

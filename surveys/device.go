@@ -51,6 +51,9 @@ type Device struct {
 	// LastTestKeyWorked what it said of the 非常不满意 key.
 	LastTestAt        time.Time
 	LastTestKeyWorked bool
+	// TestUncounted says that today's self-test is stored but the scores have
+	// not seen it. The store itself does not know; who knows both sets it.
+	TestUncounted bool
 	// SharedKeyAt is when two sessions were seen with its key; zero: never, or
 	// cleared by an administrator since.
 	SharedKeyAt time.Time
@@ -82,7 +85,7 @@ func (d *Device) Faults(now time.Time, zone *time.Location) []Fault {
 		return faults
 	}
 	today := DayOf(now, zone)
-	tested := !d.LastTestAt.IsZero() && DayOf(d.LastTestAt, zone) >= today
+	tested := !d.TestUncounted && !d.LastTestAt.IsZero() && DayOf(d.LastTestAt, zone) >= today
 	owedSince := today.Start(zone)
 	if d.EnrolledAt.After(owedSince) {
 		owedSince = d.EnrolledAt

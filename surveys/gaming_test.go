@@ -83,6 +83,7 @@ func TestDeviceFaults(t *testing.T) {
 		want   []surveys.Fault
 	}{
 		{"tested today", func(*surveys.Device) {}, morning, nil},
+		{"tested today and not counted", func(d *surveys.Device) { d.TestUncounted = true }, morning, []surveys.Fault{surveys.FaultNoSelfTest}},
 		{"tested yesterday only", func(d *surveys.Device) { d.LastTestAt = morning.AddDate(0, 0, -1) }, morning, []surveys.Fault{surveys.FaultNoSelfTest}},
 		{"just after midnight it has time", func(d *surveys.Device) { d.LastTestAt = morning.AddDate(0, 0, -1) },
 			time.Date(2026, 11, 20, 0, 14, 59, 0, shanghai), nil},
