@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 import { WebSocketServer } from 'ws'
+import { shippedPhones, shippedQuestionnaire, shippedRules } from './shipped.mjs'
 
 const POLICY =
   "default-src 'self'; script-src 'self'; style-src 'self'; connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
@@ -19,79 +20,13 @@ const TYPES = {
 }
 
 const text = (zh, en) => ({ zh, en })
-const options = (rows) => rows.map(([id, zh, en]) => ({ id, text: text(zh, en) }))
-
-const GOALS = options([
-  ['less_queue', '看病少排队', 'Shorter queues'],
-  ['fewer_errands', '检查少跑腿', 'Fewer errands for tests'],
-  ['smoother_care', '诊疗更规范', 'More careful treatment'],
-  ['better_nursing', '护理更周到', 'More attentive nursing'],
-  ['easier_medicine', '配药更方便', 'Easier pharmacy'],
-  ['easier_payment', '结算更便捷', 'Easier payment'],
-  ['finer_service', '服务更细致', 'More thoughtful service'],
-  ['better_talk', '沟通更顺畅', 'Clearer communication'],
-])
-
-export const questionnaire = {
-  version: '9f2c4e1ab07d3358',
-  title: text('窗口评价', 'Window rating'),
-  items: [
-    {
-      id: 'overall',
-      kind: 'grade',
-      text: text('您对这次服务满意吗？', 'How satisfied are you with this service?'),
-      options: options([
-        ['1', '非常不满意', 'Very dissatisfied'],
-        ['2', '不满意', 'Dissatisfied'],
-        ['3', '基本满意', 'Fairly satisfied'],
-        ['4', '满意', 'Satisfied'],
-        ['5', '非常满意', 'Very satisfied'],
-      ]),
-    },
-    {
-      id: 'improve',
-      kind: 'tags',
-      text: text('您希望哪些方面做得更好？', 'What should we do better?'),
-      options: GOALS,
-      when: { item: 'overall', at_most: 2 },
-    },
-    {
-      id: 'comment',
-      kind: 'text',
-      text: text('还有什么想告诉我们？', 'Anything else to tell us?'),
-      max_length: 300,
-      when: { item: 'overall', at_most: 2 },
-    },
-    {
-      id: 'callback',
-      kind: 'phone',
-      text: text('请医院给我回电话', 'Please call me back'),
-      when: { item: 'overall', at_most: 2 },
-    },
-  ],
-}
-
-const RULES = [
-  ['合法按劳取酬，不接受商业提成', 'Earn pay lawfully; take no commercial commissions'],
-  ['严守诚信原则，不参与欺诈骗保', 'Stay honest; take no part in insurance fraud'],
-  ['依据规范行医，不实施过度诊疗', 'Follow the standards; give no needless treatment'],
-  ['遵守工作规程，不违规接受捐赠', 'Keep to procedure; accept no improper donations'],
-  ['恪守保密准则，不泄露患者隐私', 'Keep confidence; disclose nothing about patients'],
-  ['服从诊疗需要，不牟利转介患者', 'Serve the need; refer no patient for profit'],
-  ['维护诊疗秩序，不破坏就医公平', 'Keep order; upset no fair access to care'],
-  ['共建和谐关系，不收受患方“红包”', 'Build trust; accept no red envelopes from patients'],
-  ['恪守交往底线，不收受企业回扣', 'Keep your distance; take no kickbacks from firms'],
-]
 
 export const welcome = {
   device: { id: '', kind: 'window_tablet', name: '结算2号平板', mirrored: false },
   hospital: {
     name: text('青禾市第一人民医院', 'Qinghe First People’s Hospital'),
-    reporting_phones: [
-      { label: text('行风办', 'Conduct office'), number: '0573-8210 6600' },
-      { label: text('卫生热线', 'Health hotline'), number: '12320' },
-    ],
-    nine_rules: RULES.map(([zh, en]) => text(zh, en)),
+    reporting_phones: shippedPhones(),
+    nine_rules: shippedRules(),
   },
   place: {
     id: 'settlement-2',
@@ -111,6 +46,7 @@ export class MockGateway {
   refuse = null
   selfTestDue = false
   welcome = structuredClone(welcome)
+  questionnaire = shippedQuestionnaire('window')
 
   constructor(dist) {
     this.dist = dist
@@ -214,7 +150,7 @@ export class MockGateway {
         server_time: new Date().toISOString(),
         device: { ...device, id: frame.device_id },
         ...rest,
-        questionnaire,
+        questionnaire: this.questionnaire,
         self_test_due: this.selfTestDue,
       })
       return

@@ -6,6 +6,8 @@ import { fileURLToPath } from 'node:url'
 import { AxeBuilder } from '@axe-core/playwright'
 import { chromium } from 'playwright-core'
 import { MockGateway } from './mock-gateway.mjs'
+import { shippedQuestionnaire } from './shipped.mjs'
+import { everyState } from './tablet-states.mjs'
 
 const DIST = process.env.QINGFENG_DIST ?? fileURLToPath(new URL('../dist', import.meta.url))
 const CHROMIUM = process.env.QINGFENG_CHROMIUM ?? '/usr/bin/chromium'
@@ -94,7 +96,7 @@ test('a tap on the worst face, with reasons and a number, arrives once', async (
     [[1, prompt.id, 'settlement-2']],
   )
   const [detail] = facts('rating_detail')
-  assert.deepEqual([detail.tags, detail.callback_phone], [['fewer_errands'], '13800138000'])
+  assert.deepEqual([detail.tags, detail.callback_phone], [['less_running'], '13800138000'])
   assert.deepEqual(
     facts('prompt_shown').map((f) => f.prompt_id),
     [prompt.id],
@@ -102,14 +104,16 @@ test('a tap on the worst face, with reasons and a number, arrives once', async (
 })
 
 test('taps made without network survive a reload without network and arrive in order', async (t) => {
-  const { gateway, page, on, facts, until, tapGrade } = await tablet(t)
+  const { gateway, page, on, facts, until, tapUntil, tapGrade } = await tablet(t)
   await on('idle')
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
   gateway.setOffline(true)
   await page.waitForSelector('.offline', WAIT)
+  const skip = () => tapUntil('footer .quiet.end', () => document.querySelector('main').dataset.screen === 'thanks')
   for (const grade of [5, 3]) {
     await page.locator('.rate').tap()
     await tapGrade(grade)
+    await skip()
     await page.waitForSelector('[data-delivery="saved"]', WAIT)
     await on('idle')
   }
@@ -117,6 +121,7 @@ test('taps made without network survive a reload without network and arrive in o
   await on('idle')
   await page.locator('.rate').tap()
   await tapGrade(4)
+  await skip()
   await page.waitForSelector('[data-delivery="saved"]', WAIT)
   gateway.setOffline(false)
   await until(() => facts('rating').length === 3)
@@ -124,6 +129,76 @@ test('taps made without network survive a reload without network and arrive in o
     facts('rating').map((f) => f.grade),
     [5, 3, 4],
   )
+})
+
+test('the screen after the tap has one shape, whatever was tapped', async (t) => {
+  const { gateway, page, on, tapGrade } = await tablet(t)
+  const shapes = []
+  for (const grade of [1, 3, 5]) {
+    await page.waitForSelector('.hospital', WAIT)
+    gateway.prompt()
+    await tapGrade(grade)
+    await on('why')
+    shapes.push(
+      await page.evaluate(() => [
+        document.querySelector('h1').textContent,
+        [...document.querySelectorAll('footer button')].map((b) => b.textContent.trim()),
+        [...document.querySelectorAll('main button')].map((b) => {
+          const { x, y, width, height } = b.getBoundingClientRect()
+          return [x, y, width, height].map(Math.round)
+        }),
+      ]),
+    )
+    await page.reload()
+  }
+  assert.deepEqual(shapes[1], shapes[0])
+  assert.deepEqual(shapes[2], shapes[0])
+})
+
+test('what was ticked is sent when its patient walks away, and not what was discarded', async (t) => {
+  const { gateway, page, on, facts, until, tapUntil, tapGrade } = await tablet(t)
+  gateway.welcome.settings.idle_reset_seconds = 5
+  await page.reload()
+  await page.waitForSelector('.hospital', WAIT)
+  const tick = () => tapUntil('.tag:nth-child(1)', () => document.querySelector('.tag').ariaPressed === 'true')
+  gateway.prompt()
+  await tapGrade(2)
+  await on('why')
+  await tick()
+  assert.equal((await page.locator('footer .quiet.end').textContent()).trim(), '不发了')
+  await page.waitForSelector('[data-delivery="received"]', WAIT)
+  await until(() => facts('rating_detail').length === 1)
+  assert.deepEqual(facts('rating_detail')[0].tags, ['less_queueing'])
+  await on('idle')
+  gateway.prompt()
+  await tapGrade(2)
+  await on('why')
+  await tick()
+  await tapUntil('footer .quiet.end', () => document.querySelector('main').dataset.screen === 'thanks')
+  await on('idle')
+  assert.equal(facts('rating_detail').length, 1)
+})
+
+test('a tablet whose key does not sign any more asks to be paired again', async (t) => {
+  const { gateway, page, on } = await tablet(t)
+  await page.waitForSelector('.hospital', WAIT)
+  await page.evaluate(() => {
+    const { sign } = SubtleCrypto.prototype
+    SubtleCrypto.prototype.sign = () => Promise.reject(new DOMException('gone', 'OperationError'))
+    window.mend = () => {
+      SubtleCrypto.prototype.sign = sign
+    }
+  })
+  gateway.cut()
+  await on('out_of_service')
+  assert.match(await page.locator('.staff').textContent(), /工作人员：请重新配对/)
+  gateway.approved = null
+  await page.evaluate(() => window.mend())
+  await page.locator('.staff button').tap()
+  await on('pairing')
+  gateway.approved = DEVICE
+  await on('idle')
+  await page.waitForSelector('.hospital', WAIT)
 })
 
 test('a device proves that its worst face works, and makes no rating of it', async (t) => {
@@ -204,5 +279,52 @@ for (const [name, viewport] of [
     await tapGrade(2)
     await on('why')
     await both('why')
+  })
+}
+
+/** What of the present screen does not fit: the page, or a label its key. */
+function misfits(page) {
+  return page.evaluate(() => {
+    const out = []
+    if (document.documentElement.scrollHeight > innerHeight) out.push(`page ${document.documentElement.scrollHeight}`)
+    if (document.documentElement.scrollWidth > innerWidth) out.push(`width ${document.documentElement.scrollWidth}`)
+    for (const key of document.querySelectorAll('button')) {
+      const box = key.getBoundingClientRect()
+      const within = [...key.querySelectorAll('*')].every((part) => {
+        const { top, bottom, left, right } = part.getBoundingClientRect()
+        return top >= box.top && bottom <= box.bottom && left >= box.left && right <= box.right
+      })
+      if (!within || key.scrollHeight > key.clientHeight || key.scrollWidth > key.clientWidth) {
+        out.push(key.textContent.trim())
+      }
+    }
+    for (const rule of document.querySelectorAll('.rules p')) {
+      if (rule.offsetHeight > 2.2 * Number.parseFloat(getComputedStyle(rule).lineHeight)) out.push(rule.textContent)
+    }
+    return out
+  })
+}
+
+for (const [name, viewport] of [
+  ['landscape', { width: 1280, height: 800 }],
+  ['portrait', { width: 800, height: 1280 }],
+]) {
+  test(`everything fits, ${name}, both languages, large print`, async (t) => {
+    const found = []
+    const visit = async (state, page) => {
+      const touch = (n) => page.locator('.tools button').nth(n).tap()
+      const look = async (how) => found.push(...(await misfits(page)).map((what) => `${state}, ${how}: ${what}`))
+      await look('zh')
+      await touch(1)
+      await look('zh large')
+      await touch(0)
+      await look('en large')
+      await touch(1)
+      await look('en')
+      await touch(0)
+    }
+    const here = await tablet(t, { enrolled: false, viewport })
+    await everyState(here, { shipped: shippedQuestionnaire, device: DEVICE }, visit)
+    assert.deepEqual(found, [])
   })
 }

@@ -63,7 +63,11 @@ export class Device {
 
   /** Staff asked for another try on a tablet that is out of service. */
   async again(): Promise<void> {
+    const { screen } = this.options.tablet.state
     this.link?.stop()
+    if (screen.kind === 'out_of_service' && screen.reason === 'lost_key') {
+      await this.untilReadable(() => forgetIdentity(this.options.meta))
+    }
     this.options.tablet.dispatch({ type: 'connecting', welcome: null, answered: this.options.tablet.answeredPrompts() })
     await this.start()
   }
@@ -151,7 +155,7 @@ export class Device {
 
   private async stopped(reason: StopReason): Promise<void> {
     const { tablet, meta } = this.options
-    if (reason === 'shared_key') {
+    if (reason === 'shared_key' || reason === 'lost_key') {
       tablet.dispatch({ type: 'stopped', reason })
       return
     }

@@ -1,11 +1,12 @@
 // What belongs to the device around the session: one page, awake, speaking, guarded.
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { createScreenI18n, messageKeys } from '../shared/i18n'
+import { clauses } from './clauses'
 import { localPrompt, welcome } from './fixtures'
 import { guardPage } from './guard'
 import { TICK_MILLIS, watchPresence } from './idle'
 import { messages } from './messages'
-import { groupDigits } from './phone'
+import { groupDigits, isWholeNumber } from './phone'
 import { readout } from './readout'
 import { initialState, type State, step } from './session'
 import { becomeActive } from './singletab'
@@ -25,6 +26,27 @@ it.each([
   ['', ''],
 ])('groups %s as %s', (digits, want) => {
   expect(groupDigits(digits)).toBe(want)
+})
+
+it.each([
+  ['13800138000', true],
+  ['1380013800', false],
+  ['057382106600', true],
+  ['057382106', false],
+  ['82106600', true],
+  ['821066', false],
+  ['', false],
+])('%s is a whole number: %s', (digits, want) => {
+  expect(isWholeNumber(digits)).toBe(want)
+})
+
+it.each([
+  ['态度冷淡、不耐烦', ['态度冷淡、', '不耐烦']],
+  ['想多说一点吗？（可多选，也可跳过）', ['想多说一点吗？', '（可多选，', '也可跳过）']],
+  ['您对本次服务满意吗？', ['您对本次服务满意吗？']],
+  ['Anything to add? (choose any, or skip)', ['Anything to add? (choose any, or skip)']],
+])('breaks %s at its marks', (text, want) => {
+  expect(clauses(text)).toEqual(want)
 })
 
 describe('one active page', () => {
@@ -100,6 +122,9 @@ describe('reading aloud', () => {
     const said = readout(state, t)
     expect(said).toContain('满意吗？')
     expect(said.filter((s) => s.endsWith('满意'))).toEqual(['非常不满意', '不满意', '基本满意', '满意', '非常满意'])
+    const low = step(state, { type: 'graded', ratingId: 'r', grade: 1 }, 1_000)
+    const why = readout(step(low, { type: 'stored', ratingId: 'r' }, 1_001), t)
+    expect(why).toEqual(['哪些方面？', '写几句话', '请给我回电话', '发送', '跳过'])
     state = step(state, { type: 'graded', ratingId: 'r', grade: 5 }, 1_000)
     state = step(state, { type: 'stored', ratingId: 'r' }, 1_001)
     expect(readout(state, t).join()).not.toContain('满意')

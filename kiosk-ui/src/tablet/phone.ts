@@ -5,3 +5,9 @@ export function groupDigits(digits: string): string {
   }
   return digits.match(/.{1,4}/g)?.join(' ') ?? ''
 }
+
+/** Whether nothing is missing of a number: 11 digits of a mobile, 10 with an area code, 7 of a local one. */
+export function isWholeNumber(digits: string): boolean {
+  const least = digits.startsWith('1') ? 11 : digits.startsWith('0') ? 10 : 7
+  return digits.length >= least
+}

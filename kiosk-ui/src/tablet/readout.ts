@@ -1,6 +1,7 @@
 import { gradeOrder, gradeText } from '../shared/grades'
 import { inLanguage } from '../shared/i18n'
-import { question, type State } from './session'
+import type { Item } from '../shared/wire'
+import { neutralHeading, question, type State } from './session'
 
 type Translate = (key: string, named?: Record<string, unknown>) => string
 
@@ -30,8 +31,19 @@ export function readout(state: State, t: Translate): string[] {
       ]
     }
     case 'why': {
-      const item = screen.items.find((i) => i.kind === (screen.panel === 'comment' ? 'text' : screen.panel))
-      return [tx(item?.text), ...(item?.options ?? []).map((o) => tx(o.text)), t('why.optional')]
+      if (screen.panel !== 'tags') {
+        const item = screen.items.find((i) => i.kind === (screen.panel === 'comment' ? 'text' : 'phone'))
+        return [tx(item?.text)]
+      }
+      // The tags would tell the whole counter what was tapped: they are for the eyes.
+      const has = (kind: Item['kind']) => screen.items.some((item) => item.kind === kind)
+      return [
+        tx(neutralHeading(welcome?.questionnaire)) || t('why.title'),
+        ...(has('text') ? [t('why.comment')] : []),
+        ...(has('phone') ? [t('why.phone')] : []),
+        t('why.send'),
+        t('why.skip'),
+      ]
     }
     case 'thanks':
       return [t('thanks.title'), t(`thanks.${screen.delivery}`)]

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Grade, Outcome } from '../shared/wire'
+import type { Grade, Item, Outcome } from '../shared/wire'
 import { localPrompt, welcome } from './fixtures'
 import {
   canGrade,
@@ -8,7 +8,11 @@ import {
   type Event,
   followUps,
   GIVE_WAY_MILLIS,
+  hasDraft,
   initialState,
+  leftBehind,
+  neutralHeading,
+  type Panel,
   SENDING_MILLIS,
   SETTLE_MILLIS,
   type State,
@@ -169,6 +173,36 @@ describe('why', () => {
     expect(JSON.stringify(state)).not.toContain('"talk"]')
   })
 
+  it('says for whoever walked away what was ticked, never what was still being written', () => {
+    const left = (...events: [number, Event][]) => {
+      const { screen } = play(...toWhy, tag(2_000, 'talk'), ...events)
+      return screen.kind === 'why' ? leftBehind(screen) : undefined
+    }
+    const open = (at: number, panel: Panel): [number, Event] => [at, { type: 'panel_opened', panel }]
+    const write: [number, Event] = [3_100, { type: 'comment_changed', comment: '等了一' }]
+    const dial = (phone: string): [number, Event] => [3_100, { type: 'phone_changed', phone }]
+    expect(left()).toEqual({ tags: ['talk'] })
+    expect(left(open(3_000, 'comment'), write)).toEqual({ tags: ['talk'] })
+    expect(left(open(3_000, 'comment'), write, open(4_000, 'tags'))).toEqual({ tags: ['talk'], comment: '等了一' })
+    expect(left(open(3_000, 'phone'), dial('1380013800'))).toEqual({ tags: ['talk'] })
+    expect(left(open(3_000, 'phone'), dial('13800138000'))).toEqual({ tags: ['talk'], callback_phone: '13800138000' })
+    expect(left(tag(2_100, 'talk'))).toBeNull()
+  })
+
+  it.each(['comment', 'phone'] as const)('leaves a minute to think over the %s, less when somebody waits', (panel) => {
+    const open: [number, Event] = [2_000, { type: 'panel_opened', panel }]
+    expect(play(...toWhy, open, tick(61_999)).screen.kind).toBe('why')
+    expect(play(...toWhy, open, tick(62_000)).screen.kind).toBe('thanks')
+    expect(play(...toWhy, open, prompted('q', 3_000), tick(21_999)).screen.kind).toBe('why')
+    expect(play(...toWhy, open, prompted('q', 3_000), tick(22_000)).screen.kind).toBe('asked')
+  })
+
+  it('knows whether there is something not to send', () => {
+    expect(hasDraft({ tags: [], comment: ' ', phone: '' })).toBe(false)
+    expect(hasDraft({ tags: [], comment: '', phone: '1' })).toBe(true)
+    expect(hasDraft({ tags: ['talk'], comment: '', phone: '' })).toBe(true)
+  })
+
   it('holds the next prompt until this patient is done', () => {
     const held = play(...toWhy, prompted('q', 2_000), tag(9_000, 'talk'), tick(15_000))
     expect(held.screen.kind).toBe('why')
@@ -218,6 +252,17 @@ describe('questions that follow', () => {
   })
 })
 
+describe('the heading after the tap', () => {
+  const tags = (id: string, zh: string) => ({ id, kind: 'tags' as const, text: { zh, en: zh } })
+  const asking = (...items: Item[]) => neutralHeading({ version: 'v', title: { zh: '', en: '' }, items })
+
+  it('is the questionnaire’s own when it is one for all grades', () => {
+    expect(asking(tags('a', '想多说一点吗？'), tags('b', '想多说一点吗？'))?.zh).toBe('想多说一点吗？')
+    expect(asking(tags('a', '哪里不好？'), tags('b', '哪里好？'))).toBeUndefined()
+    expect(asking()).toBeUndefined()
+  })
+})
+
 describe('paper, please', () => {
   const broken: [number, Event] = [100, { type: 'queue_changed', ok: false }]
 
@@ -238,7 +283,7 @@ describe('paper, please', () => {
 })
 
 describe('a device out of use', () => {
-  it.each(['revoked', 'shared_key'] as const)('%s ends whatever was on screen', (reason) => {
+  it.each(['revoked', 'shared_key', 'lost_key'] as const)('%s ends whatever was on screen', (reason) => {
     expect(play(...toWhy, [1_100, { type: 'stopped', reason }]).screen).toEqual({ kind: 'out_of_service', reason })
     expect(play([0, { type: 'stopped', reason }], prompted('p', 10)).screen.kind).toBe('out_of_service')
   })

@@ -2,15 +2,16 @@
 // changes it; it knows no clock, no network and no disk. After the tap no state
 // holds the grade: what follows is decided at the tap and kept as questions.
 import type { Grade, Item, Language, Outcome, Prompt, Questionnaire, Text, Welcome } from '../shared/wire'
+import { isWholeNumber } from './phone'
 
 /** A screen that has just changed under somebody's finger takes no touch for this long. */
 export const SETTLE_MILLIS = 400
 /** Somebody who has not touched the screen for this long gives way to the next patient. */
 export const GIVE_WAY_MILLIS = 10_000
+/** Somebody who writes or dials may think this long between two touches. */
+export const WRITING_MILLIS = 60_000
 /** An acknowledgement that takes longer is announced as "saved, will be sent". */
 export const SENDING_MILLIS = 1_500
-/** Digits of a number worth calling. */
-export const PHONE_MIN = 7
 export const PHONE_MAX = 20
 
 export interface LocalPrompt {
@@ -36,6 +37,9 @@ export type Panel = 'tags' | 'comment' | 'phone'
 /** sending: saved, the acknowledgement is expected any moment; saved: on disk, offline. */
 export type Delivery = 'sending' | 'received' | 'saved' | 'refused'
 
+/** Why a device is out of service. lost_key: it cannot sign any more and has to be paired again. */
+export type OutReason = 'revoked' | 'shared_key' | 'lost_key'
+
 export type Screen =
   | { kind: 'starting' }
   | { kind: 'pairing'; code: string | null; expiresAt: number | null; problem: 'no_network' | 'busy' | null }
@@ -53,7 +57,7 @@ export type Screen =
       outcome: Outcome | null
     }
   | { kind: 'thanks'; ratingId: string; delivery: Delivery; since: number; until: number }
-  | { kind: 'out_of_service'; reason: 'revoked' | 'shared_key' }
+  | { kind: 'out_of_service'; reason: OutReason }
   | { kind: 'standby' }
   | { kind: 'paper' }
   | { kind: 'faulty' }
@@ -95,7 +99,7 @@ export type Event =
   | { type: 'queue_changed'; ok: boolean }
   | { type: 'self_test_began' }
   | { type: 'self_test_ended' }
-  | { type: 'stopped'; reason: 'revoked' | 'shared_key' }
+  | { type: 'stopped'; reason: OutReason }
   | { type: 'standby' }
   | { type: 'faulted' }
   | { type: 'tick' }
@@ -227,11 +231,10 @@ function graded(state: State, ratingId: string, grade: Grade, now: number): Stat
 function stored(state: State, screen: Extract<Screen, { kind: 'taking' }>, now: number): State {
   if (screen.items.length === 0) return { ...state, screen: thanks(state, screen, now) }
   const { ratingId, items, outcome } = screen
-  const panel: Panel = items.some((i) => i.kind === 'tags') ? 'tags' : items[0]?.kind === 'phone' ? 'phone' : 'comment'
   return {
     ...state,
     lastTouch: now,
-    screen: { kind: 'why', ratingId, items, panel, draft: NO_DRAFT, since: now, outcome },
+    screen: { kind: 'why', ratingId, items, panel: 'tags', draft: NO_DRAFT, since: now, outcome },
   }
 }
 
@@ -266,12 +269,43 @@ export function question(welcome: Welcome | null): Text | undefined {
   return welcome?.questionnaire?.items.find((item) => item.kind === 'grade')?.text
 }
 
-/** A draft that says nothing makes no fact; a number too short to call is left out. */
-export function detailOf(draft: Draft): { tags: string[]; comment?: string; callback_phone?: string } | null {
+/**
+ * The heading over the tags when it is the same after every grade. Otherwise none
+ * is given: one that differs would tell the counter what was tapped.
+ */
+export function neutralHeading(questionnaire: Questionnaire | undefined): Text | undefined {
+  const [first, ...rest] = (questionnaire?.items ?? []).filter((item) => item.kind === 'tags').map((item) => item.text)
+  return rest.every((text) => text.zh === first?.zh && text.en === first?.en) ? first : undefined
+}
+
+export interface Detail {
+  tags: string[]
+  comment?: string
+  callback_phone?: string
+}
+
+/** A draft that says nothing makes no detail; a number that is not whole is left out. */
+export function detailOf(draft: Draft): Detail | null {
   const comment = draft.comment.trim()
-  const phone = draft.phone.length >= PHONE_MIN ? draft.phone : ''
+  const phone = isWholeNumber(draft.phone) ? draft.phone : ''
   if (draft.tags.length === 0 && !comment && !phone) return null
   return { tags: draft.tags, ...(comment && { comment }), ...(phone && { callback_phone: phone }) }
+}
+
+/** What somebody who went away without a word has said. A comment still being written was not said. */
+export function leftBehind(screen: Extract<Screen, { kind: 'why' }>): Detail | null {
+  return detailOf(screen.panel === 'comment' ? { ...screen.draft, comment: '' } : screen.draft)
+}
+
+export function hasDraft({ tags, comment, phone }: Draft): boolean {
+  return tags.length > 0 || comment.trim() !== '' || phone !== ''
+}
+
+/** How long the screen after the tap waits for the next touch, in milliseconds. */
+export function whyMillis(state: State): number {
+  const writing = state.screen.kind === 'why' && state.screen.panel !== 'tags'
+  if (state.held) return writing ? Math.max(GIVE_WAY_MILLIS, idleMillis(state)) : GIVE_WAY_MILLIS
+  return writing ? Math.max(WRITING_MILLIS, idleMillis(state)) : idleMillis(state)
 }
 
 function welcomed(state: State, welcome: Welcome): State {
@@ -329,8 +363,8 @@ function tick(before: State, now: number): State {
       if (screen.prompt) return now >= screen.prompt.expiresAt ? nextPatient(state, now) : state
       return quiet >= (state.held ? GIVE_WAY_MILLIS : idleMillis(state)) ? nextPatient(state, now) : state
     case 'why':
-      if (state.held && quiet >= GIVE_WAY_MILLIS) return nextPatient(state, now)
-      return quiet >= idleMillis(state) ? { ...state, screen: thanks(state, screen, now) } : state
+      if (quiet < whyMillis(state)) return state
+      return state.held ? nextPatient(state, now) : { ...state, screen: thanks(state, screen, now) }
     case 'thanks':
       return tickThanks(state, screen, now)
   }

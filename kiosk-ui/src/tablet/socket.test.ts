@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { welcome } from './fixtures'
-import { comeBackAfter, Link, type LinkOptions, SILENCE_MILLIS, type Wire } from './socket'
+import { comeBackAfter, Link, type LinkOptions, SIGN_TRIES, SILENCE_MILLIS, type Wire } from './socket'
 
 describe('when to come back', () => {
   it.each([
@@ -157,6 +157,18 @@ describe('a link', () => {
     expect(wires[0]?.closed).toBe(true)
     await vi.advanceTimersByTimeAsync(500)
     expect(wires.length).toBe(2)
+  })
+
+  it('stops when its key will not sign any more, not at the first failure', async () => {
+    const { last, wires, heard } = linked({ sign: () => Promise.reject(new Error('gone')) })
+    for (let tries = 1; tries <= SIGN_TRIES; tries++) {
+      expect(heard.filter((h) => h.startsWith('stop'))).toEqual([])
+      await last().say({ type: 'challenge', nonce: 'n', server_time: '2026-11-21T02:00:00.000Z' })
+      await vi.advanceTimersByTimeAsync(30_000 / 4)
+    }
+    expect(heard.filter((h) => h.startsWith('stop'))).toEqual(['stop lost_key'])
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(wires.length).toBe(SIGN_TRIES)
   })
 
   it.each([

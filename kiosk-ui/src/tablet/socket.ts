@@ -9,7 +9,10 @@ export const SILENCE_MILLIS = 60_000
 
 const OPEN = 1
 
-export type StopReason = 'not_enrolled' | 'revoked' | 'shared_key'
+/** A key that failed to sign so many times in a row will not sign any more. */
+export const SIGN_TRIES = 3
+
+export type StopReason = 'not_enrolled' | 'revoked' | 'shared_key' | 'lost_key'
 
 /**
  * How long to stay away after a close, in milliseconds; null: for good. A restart
@@ -76,6 +79,7 @@ export class Link {
   private wire: Wire | null = null
   private welcomed = false
   private failures = 0
+  private unsigned = 0
   private stopped = true
   private timer: ReturnType<typeof setTimeout> | undefined
 
@@ -166,8 +170,9 @@ export class Link {
     let signature: string
     try {
       signature = await this.options.sign(nonce)
+      this.unsigned = 0
     } catch {
-      this.giveUp(wire)
+      this.cannotSign(wire)
       return
     }
     if (this.wire !== wire) return
@@ -180,6 +185,18 @@ export class Link {
       ...this.options.about(),
     }
     wire.send(JSON.stringify(frame))
+  }
+
+  private cannotSign(wire: Wire): void {
+    if (this.wire !== wire) return
+    this.unsigned++
+    if (this.unsigned < SIGN_TRIES) {
+      this.giveUp(wire)
+      return
+    }
+    this.unsigned = 0
+    this.stop()
+    this.options.onStop('lost_key')
   }
 
   private closed(code: number): void {

@@ -115,6 +115,26 @@ describe('a tablet', () => {
     expect(quiet.kept.map((f) => f.type)).toEqual(['rating'])
   })
 
+  it('sends what was ticked when its patient walks away, and not what was discarded', async () => {
+    const { tablet, kept } = await tabletWith()
+    await tablet.grade(1)
+    await vi.advanceTimersByTimeAsync(500)
+    tablet.dispatch({ type: 'tag_toggled', tag: 'talk' })
+    await vi.advanceTimersByTimeAsync(20_000)
+    tablet.dispatch({ type: 'tick' })
+    await vi.advanceTimersByTimeAsync(1)
+    expect(kept[1]).toMatchObject({ type: 'rating_detail', rating_id: 'id-1', tags: ['talk'] })
+    expect(tablet.state.screen.kind).toBe('thanks')
+
+    const discarded = await tabletWith()
+    await discarded.tablet.grade(1)
+    await vi.advanceTimersByTimeAsync(500)
+    discarded.tablet.dispatch({ type: 'tag_toggled', tag: 'talk' })
+    discarded.tablet.dispatch({ type: 'finished' })
+    await vi.advanceTimersByTimeAsync(1)
+    expect(discarded.kept.map((f) => f.type)).toEqual(['rating'])
+  })
+
   it('asks for paper when the disk refuses, and when it hangs', async () => {
     const full = await tabletWith(() => Promise.reject(new DOMException('full', 'QuotaExceededError')))
     await full.tablet.grade(1)

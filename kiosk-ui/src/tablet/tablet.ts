@@ -1,8 +1,8 @@
-import type { Fact, Grade, Prompt, RatingDetailFact, RatingFact, TabletServerFrame, Welcome } from '../shared/wire'
+import type { Fact, Grade, Prompt, RatingFact, TabletServerFrame, Welcome } from '../shared/wire'
 import { hospitalDay, toDeviceTime, wireTime } from './clock'
 import type { FactQueue } from './queue'
 import { selfTestOwed } from './selftest'
-import { canGrade, detailOf, type Event, initialState, type State, step } from './session'
+import { canGrade, type Detail, detailOf, type Event, initialState, leftBehind, type State, step } from './session'
 
 /** A disk that has not answered by then has failed the patient who waits. */
 export const STORE_MILLIS = 5_000
@@ -34,10 +34,13 @@ export class Tablet {
   }
 
   dispatch(event: Event): void {
+    const before = this.current.screen
     const next = step(this.current, event, this.options.now())
     if (next === this.current) return
     this.current = next
     this.options.changed(next)
+    const walkedAway = before.kind === 'why' && next.screen.kind !== 'why' && event.type !== 'finished'
+    if (walkedAway) void this.keepDetail(before.ratingId, leftBehind(before))
   }
 
   /** The prompts that were rated by what still waits in the queue. */
@@ -112,16 +115,19 @@ export class Tablet {
     if (screen.kind !== 'why') return
     const detail = detailOf(screen.draft)
     this.dispatch({ type: 'finished' })
-    if (!detail || this.current.screen.kind !== 'thanks') return
+    if (this.current.screen.kind === 'thanks') await this.keepDetail(screen.ratingId, detail)
+  }
+
+  private async keepDetail(ratingId: string, detail: Detail | null): Promise<void> {
+    if (!detail) return
     const at = this.options.now()
-    const fact: RatingDetailFact = {
+    await this.keep({
       type: 'rating_detail',
       id: this.options.newId(at),
       at: wireTime(at),
-      rating_id: screen.ratingId,
+      rating_id: ratingId,
       ...detail,
-    }
-    await this.keep(fact)
+    })
   }
 
   /** Whether the daily proof is owed and the queue can carry it. */
