@@ -40,8 +40,10 @@ type BoardOptions struct {
 	Hour       int
 	Audience   Audience
 	Department surveys.DepartmentID // for AudienceDepartment
-	MinAnswers int                  // 0: DefaultMinAnswers
-	BatchStep  int                  // 0: DefaultBatchStep; never less than MinAnswers
+	// Departments are those that lie below Department and are shown with it.
+	Departments []surveys.DepartmentID
+	MinAnswers  int // 0: DefaultMinAnswers
+	BatchStep   int // 0: DefaultBatchStep; never less than MinAnswers
 }
 
 // BoardView is one board's content.

@@ -128,7 +128,7 @@ func (b *builder) department(id surveys.DepartmentID) *branch {
 	}
 	d := &branch{
 		unit:    Unit{ID: string(id), Kind: "department", Name: name},
-		stepped: b.opt.Audience == AudienceDepartment && id == b.opt.Department,
+		stepped: b.opt.covers(id),
 	}
 	b.departments[id] = d
 	b.hospital.children = append(b.hospital.children, d)
@@ -234,13 +234,15 @@ func sortBy(branches []*branch, rank map[string]int) {
 func (b *builder) view() BoardView {
 	v := BoardView{Departments: []Unit{}}
 	if b.opt.Audience == AudienceDepartment {
-		// A department's head sees the own department and nothing of others,
-		// not even their sum.
+		// A department's head sees the own department and what lies below it,
+		// and nothing of others, not even their sum.
 		v.Hospital = b.hospital.unit
 		v.Hospital.Figure.Withheld, v.Hospital.Unasked.Withheld = WithheldProtected, WithheldProtected
 		v.Hospital.Modes, v.Hospital.Hours = []ModeFigure{}, []HourFigure{}
-		if d := b.departments[b.opt.Department]; d != nil {
-			v.Departments = append(v.Departments, b.render(d))
+		for _, d := range b.hospital.children {
+			if b.opt.covers(surveys.DepartmentID(d.unit.ID)) {
+				v.Departments = append(v.Departments, b.render(d))
+			}
 		}
 		return v
 	}

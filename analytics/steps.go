@@ -29,6 +29,11 @@ import (
 // step is by how many answers at least figures move.
 func (o *BoardOptions) step() int64 { return int64(max(o.BatchStep, o.MinAnswers)) }
 
+// covers reports whether a department's head sees the figures of id.
+func (o *BoardOptions) covers(id surveys.DepartmentID) bool {
+	return o.Audience == AudienceDepartment && (id == o.Department || slices.Contains(o.Departments, id))
+}
+
 // piece is a part of a figure that is being put together.
 type piece struct {
 	tally
@@ -51,14 +56,14 @@ func (b *builder) addSteps(c *Counts) {
 			month = monthOf(day)
 		}
 		for at, t := range c.days[day].tallies {
-			if at.department == b.opt.Department && t.answered() > 0 {
+			if b.opt.covers(at.department) && t.answered() > 0 {
 				b.stepDay(waiting, at, day, t)
 			}
 		}
 	}
 	if today := c.days[b.opt.Today]; today != nil && b.opt.Today >= b.opt.From && b.opt.Today <= b.opt.To {
 		for at, hours := range today.hours {
-			if at.department == b.opt.Department {
+			if b.opt.covers(at.department) {
 				b.stepToday(at, hours)
 			}
 		}

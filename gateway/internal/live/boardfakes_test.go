@@ -22,11 +22,13 @@ type fakeScores struct {
 	built    int
 	asked    []analytics.BoardOptions
 	counts   *analytics.Counts // when set, boards are built from them
+	org      *surveys.Organisation
 }
 
 func newFakeScores() *fakeScores {
 	return &fakeScores{
 		position: analytics.Position{Epoch: "e1", Offset: 100, AsOf: noon},
+		org:      sampleHospital(),
 		answered: map[surveys.DepartmentID]int64{"finance": 12, "cardiology": 3},
 		order:    []surveys.DepartmentID{"finance", "cardiology"},
 	}
@@ -87,7 +89,7 @@ func (f *fakeScores) Board(opt analytics.BoardOptions) (analytics.BoardView, ana
 	f.built++
 	f.asked = append(f.asked, opt)
 	if f.counts != nil {
-		return analytics.BuildBoard(sampleHospital(), f.counts, opt), f.position
+		return analytics.BuildBoard(f.org, f.counts, opt), f.position
 	}
 	unit := func(id, kind string, n int64) analytics.Unit {
 		return analytics.Unit{

@@ -111,7 +111,7 @@ func encodeCallbacks(c Callbacks) []byte {
 }
 
 // encodedDevices gives the devices an audience may see: a department's head
-// those that stand at the own places. b.mu is held.
+// those that stand at places of the own department and of what lies below it. b.mu is held.
 func (b *Boards) encodedDevices(department surveys.DepartmentID) []byte {
 	encoded := b.lists.encoded[department]
 	if encoded == nil {
@@ -128,7 +128,7 @@ func (b *Boards) encodeDevices(devices []BoardDevice, department surveys.Departm
 	out := []wireBoardDevice{}
 	for _, d := range devices {
 		if department != "" {
-			if place, ok := b.opt.Organisation.Place(d.Place); !ok || place.Department != department {
+			if place, ok := b.opt.Organisation.Place(d.Place); !ok || !b.covers(department, place.Department) {
 				continue
 			}
 		}

@@ -230,13 +230,47 @@ func (b *Boards) leaveLocked(s *boardSession) {
 	s.view = nil
 }
 
+// covers reports whether an audience sees what belongs to id: the office, under
+// "", everything, a department's head the own department and what lies below.
+// The walk is bounded by the number of units, should the tree ever hold a ring.
+func (b *Boards) covers(department, id surveys.DepartmentID) bool {
+	if department == "" {
+		return true
+	}
+	for range len(b.opt.Organisation.Departments) + 1 {
+		if id == department {
+			return true
+		}
+		unit, ok := b.opt.Organisation.Department(id)
+		if !ok || unit.Parent == "" {
+			return false
+		}
+		id = unit.Parent
+	}
+	return false
+}
+
+// below lists what lies below a department; nothing for the office.
+func (b *Boards) below(department surveys.DepartmentID) []surveys.DepartmentID {
+	if department == "" {
+		return nil
+	}
+	var below []surveys.DepartmentID
+	for i := range b.opt.Organisation.Departments {
+		if id := b.opt.Organisation.Departments[i].ID; id != department && b.covers(department, id) {
+			below = append(below, id)
+		}
+	}
+	return below
+}
+
 // build makes a view's content of the counts and lists as they stand.
 func (b *Boards) build(key viewKey) content {
 	day, hour := b.dayAndHour()
 	days, _ := key.period.days()
 	board, position := b.opt.Scores.Board(analytics.BoardOptions{
 		From: day.AddDays(1 - days), To: day, Today: day, Hour: hour,
-		Audience: key.audience, Department: key.department,
+		Audience: key.audience, Department: key.department, Departments: b.below(key.department),
 		MinAnswers: b.opt.MinAnswers, BatchStep: b.opt.BatchStep,
 	})
 	c := content{
@@ -247,7 +281,7 @@ func (b *Boards) build(key viewKey) content {
 		c.asOf = wireTime(b.opt.Now())
 	}
 	for i := range board.Departments {
-		if d := &board.Departments[i]; key.department == "" || d.ID == string(key.department) {
+		if d := &board.Departments[i]; b.covers(key.department, surveys.DepartmentID(d.ID)) {
 			c.units = append(c.units, encodedUnit{d.ID, encode(d)})
 		}
 	}
