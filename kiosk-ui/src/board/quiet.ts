@@ -17,10 +17,13 @@ export function nothingYet(units: readonly Unit[]): boolean {
 
 /** A list without its silent units, and those; on the wall they share one line. */
 export function setSilentApart(units: readonly Unit[]): { speaking: Unit[]; silent: Unit[] } {
-  return {
-    speaking: units
-      .filter((unit) => !silent(unit))
-      .map((unit) => (unit.places?.some(silent) ? { ...unit, places: unit.places.filter((p) => !silent(p)) } : unit)),
-    silent: units.filter(silent),
-  }
+  return { speaking: units.filter((unit) => !silent(unit)).map(spoken), silent: units.filter(silent) }
+}
+
+/** A unit without the modes and places nobody has spoken of; itself when there are none. */
+function spoken(unit: Unit): Unit {
+  const modes = unit.modes.filter(({ figure }) => figure.offered || figure.answered)
+  const places = unit.places?.filter((place) => !silent(place))
+  if (modes.length === unit.modes.length && places?.length === unit.places?.length) return unit
+  return { ...unit, modes, ...(places ? { places } : {}) }
 }
