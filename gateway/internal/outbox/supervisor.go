@@ -53,7 +53,8 @@ type Options struct {
 	// PruneMargin is how many counted events stay in the store's outbox, so
 	// that a Redis that came back a little older can go on from them. 0: 10,000.
 	PruneMargin int64
-	// Housekeeping is how often the outbox is pruned. 0: 10 s.
+	// Housekeeping is how often the outbox is pruned, and Redis asked whether it
+	// still holds these counts. 0: 10 s.
 	Housekeeping time.Duration
 	// Patience is how long the counts may lag before Status says Behind. 0: 2 s.
 	Patience time.Duration
@@ -169,7 +170,7 @@ func (s *Supervisor) session(ctx context.Context) error {
 	s.publisher.Forget()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.relay(ctx) })
-	g.Go(func() error { return s.keep(ctx) })
+	g.Go(func() error { return s.keep(ctx, epoch) })
 	g.Go(func() error { return s.heal(ctx) })
 	g.Go(func() error {
 		return redisstream.NewWorker(s.opt.Client, redisstream.WorkerOptions{
@@ -355,8 +356,9 @@ func (s *Supervisor) heal(ctx context.Context) error {
 	}
 }
 
-// keep prunes the outbox behind the counts and forgets old hours.
-func (s *Supervisor) keep(ctx context.Context) error {
+// keep prunes the outbox behind the counts, forgets old hours, and notices when
+// the counts are lost or another's while nothing comes to be counted.
+func (s *Supervisor) keep(ctx context.Context, epoch string) error {
 	tick := time.NewTicker(s.opt.Housekeeping)
 	defer tick.Stop()
 	var pruned int64
@@ -380,6 +382,13 @@ func (s *Supervisor) keep(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
+		}
+		state, err := redisstream.ReadState(ctx, s.opt.Client, s.opt.Node)
+		if err != nil {
+			return err
+		}
+		if state.Epoch != epoch || state.StreamLast < 0 {
+			return fmt.Errorf("look after the counts: %w: they are of another epoch, or gone", redisstream.ErrLost)
 		}
 	}
 }
