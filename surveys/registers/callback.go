@@ -67,7 +67,8 @@ var (
 	ErrCallbackNote    = errors.New("call-back note is too long")
 )
 
-// Callback is the task of phoning a dissatisfied patient.
+// Callback is the task of phoning a patient who was dissatisfied or asked to be
+// called.
 type Callback struct {
 	ID     CallbackID
 	Rating surveys.FactID
@@ -85,8 +86,9 @@ type Callback struct {
 	ClosedAt   time.Time
 }
 
-// OpensCallback reports whether a rating opens a call-back: a grade of 1 or 2,
-// asked or not.
+// OpensCallback reports whether a rating opens a call-back by itself: a grade
+// of 1 or 2, asked or not. A number left with any grade opens one too: whoever
+// asks to be called is called.
 func OpensCallback(r *surveys.Rating) bool { return r.Grade.Low() }
 
 // InFlood reports whether an unasked rating opens no call-back though it is

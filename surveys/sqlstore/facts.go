@@ -205,13 +205,13 @@ func (w *writer) recordRating(r *received, f *surveys.Rating) (surveys.Outcome, 
 			return "", err
 		}
 	}
-	if err := w.emitRating(r, &counted, q, prompt.staff); err != nil {
-		return "", err
-	}
 	if callback != nil {
 		if err := w.openCallback(r, callback, names); err != nil {
 			return "", err
 		}
+	}
+	if err := w.emitRating(r, &counted, q, prompt.staff); err != nil {
+		return "", err
 	}
 	return surveys.OutcomeStored, nil
 }
@@ -300,7 +300,7 @@ func (w *writer) applyEarlyDetail(rated surveys.Event, r *received, f *surveys.R
 	if err != nil || waiting == 0 {
 		return err
 	}
-	var early [5]driver.Value
+	var early [6]driver.Value
 	found, err := w.st.findDetail.row(early[:], f.ID[:])
 	if err != nil {
 		return fmt.Errorf("find detail: %w", err)
@@ -311,6 +311,11 @@ func (w *writer) applyEarlyDetail(rated surveys.Event, r *received, f *surveys.R
 	w.cache.waiting--
 	if _, err := w.st.applyDetail.exec(early[0], early[1], int64(r.day)); err != nil {
 		return fmt.Errorf("apply detail: %w", err)
+	}
+	if early[5].(int64) > 0 {
+		if err := w.openWhereAsked(r, f.ID, int64(r.day), f.Series()); err != nil {
+			return err
+		}
 	}
 	rated.Day, rated.Hour, rated.At = surveys.Day(early[0].(int64)), int(early[2].(int64)), early[3].(int64)
 	return w.emitDetail(rated, q, textOf(early[4]))
@@ -357,6 +362,34 @@ func (w *writer) openedUnasked(device surveys.DeviceID, on surveys.Day) (int, er
 	}
 	w.cache.unasked[key] = int(v[0].(int64))
 	return w.cache.unasked[key], nil
+}
+
+// openWhereAsked opens the call-back of a patient who left a number, whatever
+// the grade, unless the rating has one or its device has opened too many.
+func (w *writer) openWhereAsked(r *received, rating surveys.FactID, ratingDay int64, series surveys.Series) error {
+	arrived := r.fact.Source().ReceivedAt
+	if arrived.IsZero() {
+		arrived = w.store.opt.Now()
+	}
+	on, device := surveys.DayOf(arrived, w.store.opt.Zone), r.fact.Source().Device
+	if series == surveys.SeriesUnasked {
+		opened, err := w.openedUnasked(device, on)
+		if err != nil {
+			return err
+		}
+		if opened >= registers.UnaskedCallbacks {
+			return nil
+		}
+	}
+	due := w.store.opt.Calendar.AddWorkdays(on, w.store.opt.CallbackWorkdays)
+	opened, err := w.st.callWhereAsked.exec(rating[:], ratingDay, int64(on), int64(due), string(registers.CallbackOpen))
+	if err != nil {
+		return fmt.Errorf("open call-back that was asked for: %w", err)
+	}
+	if opened > 0 && series == surveys.SeriesUnasked {
+		w.cache.unasked[deviceDay{device, on}]++
+	}
+	return nil
 }
 
 func (w *writer) openCallback(r *received, c *registers.Callback, n ratedNames) error {
@@ -432,6 +465,11 @@ func (w *writer) recordDetail(r *received, f *surveys.RatingDetail) (surveys.Out
 	}
 	if q == nil {
 		return "", errors.New("questionnaire of a stored rating is not published: run verify")
+	}
+	if len(phone) > 0 {
+		if err := w.openWhereAsked(r, f.Rating, ratingDay, eventSeries[v[5].(int64)]); err != nil {
+			return "", err
+		}
 	}
 	return surveys.OutcomeStored, w.emitDetail(surveys.Event{
 		At: milliseconds(r.at), Day: r.day, Hour: r.hour, Department: surveys.DepartmentID(textOf(v[0])), Place: surveys.PlaceID(textOf(v[1])),

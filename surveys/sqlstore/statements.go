@@ -81,6 +81,7 @@ type statements struct {
 	findPrompt, markShown, markRated       statement
 	insertShowing, insertTest, touchTested statement
 	insertCallback, insertSetAside         statement
+	callWhereAsked                         statement
 	countUnasked, takeDetail, dropDetail   statement
 	insertEvent, insertEvents              statement
 	findName, findText, insertName         statement
@@ -106,7 +107,7 @@ func (st *statements) list() map[*statement]string {
 
 		&st.insertDetail: `INSERT INTO details (day, id, rating, rating_day, hour, occurred_at, tags, comment, phone, phone_index)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		&st.findDetail: `SELECT day, id, hour, occurred_at, tags FROM details WHERE rating = ?`,
+		&st.findDetail: `SELECT day, id, hour, occurred_at, tags, length(phone) FROM details WHERE rating = ?`,
 		&st.takeDetail: `SELECT d.day, d.id, d.occurred_at, d.tags, d.comment, d.phone, f.device, f.client_at, f.body_hash
 			FROM details d JOIN facts f ON f.id = d.id WHERE d.rating = ? AND d.rating_day = 0`,
 		&st.dropDetail:   `DELETE FROM details WHERE day = ?1 AND id = ?2`,
@@ -124,6 +125,9 @@ func (st *statements) list() map[*statement]string {
 
 		&st.insertCallback: `INSERT INTO callbacks (rating, at, opened_on, due_on, department, place, grade, state)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		&st.callWhereAsked: `INSERT INTO callbacks (rating, at, opened_on, due_on, department, place, grade, state)
+			SELECT id, occurred_at, ?3, ?4, department, place, grade, ?5 FROM ratings WHERE day = ?2 AND id = ?1
+			ON CONFLICT (rating) DO NOTHING`,
 		&st.countUnasked: `SELECT count(*) FROM callbacks c JOIN facts f ON f.id = c.rating JOIN ratings r ON r.day = f.day AND r.id = f.id
 			WHERE c.opened_on = ?1 AND f.device = ?2 AND r.series = 1`,
 		&st.insertSetAside: `INSERT INTO set_asides (fact, body_hash, device, kind, reason, at, body)

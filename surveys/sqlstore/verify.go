@@ -146,8 +146,9 @@ func verifyRows(ctx context.Context, db querier, report *Report) error {
 			AND NOT EXISTS (SELECT 1 FROM set_asides s WHERE s.fact = f.id)`},
 		{"%d low ratings have no call-back", fmt.Sprintf(`SELECT count(*) FROM ratings r WHERE grade <= 2 AND NOT (series = 1 AND flags & %d <> 0)
 			AND NOT EXISTS (SELECT 1 FROM callbacks c WHERE c.rating = r.id)`, surveys.FlagBurst)}, // those beyond a device's bound are flagged
-		{"%d call-backs have no low rating", `SELECT count(*) FROM callbacks c LEFT JOIN facts f ON f.id = c.rating
-			LEFT JOIN ratings r ON r.day = f.day AND r.id = f.id WHERE r.grade IS NULL OR r.grade > 2`},
+		{"%d call-backs have neither a low rating nor a number", `SELECT count(*) FROM callbacks c LEFT JOIN facts f ON f.id = c.rating
+			LEFT JOIN ratings r ON r.day = f.day AND r.id = f.id WHERE r.grade IS NULL OR r.grade > 2
+			AND NOT EXISTS (SELECT 1 FROM details d WHERE d.rating = c.rating AND length(d.phone) > 0)`},
 		{"%d asked ratings answer a prompt that is not marked as rated and shown", `SELECT count(*) FROM ratings r
 			LEFT JOIN prompts p ON p.id = r.dedupe_key WHERE r.series = 0 AND (p.id IS NULL OR p.rated_at = 0 OR p.shown_at = 0)`},
 		{"%d prompts are marked as rated without a rating", `SELECT count(*) FROM prompts p WHERE rated_at <> 0
