@@ -69,7 +69,9 @@ func runBoards(ctx context.Context, b *bench, record func(string, sample)) error
 		if err := walls.still(ctx); err != nil {
 			return err
 		}
-		walls.begin()
+		if err := walls.begin(); err != nil {
+			return err
+		}
 		taps := openLoop(ctx, tablets, b.length(6*time.Second))
 		if err := s.settle(ctx); err != nil {
 			return err
@@ -176,16 +178,19 @@ func (w *walls) still(ctx context.Context) error {
 }
 
 // begin takes in what the boards show and forgets what they got so far.
-func (w *walls) begin() {
+func (w *walls) begin() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, f := range w.frames {
-		w.takeIn(f)
+		if err := w.takeIn(f); err != nil {
+			return err
+		}
 	}
 	w.frames = nil
 	for i := range w.sights {
 		w.sights[i] = nil
 	}
+	return nil
 }
 
 // takeIn notes the answers of the places a frame shows.
