@@ -28,20 +28,25 @@ async function open(t, { size = desk, state = 'busy', query = '', ...choices } =
   })
   const gateway = await serveBoard(page, state)
   await page.goto(board.url + query)
-  await page.waitForSelector('.row-department, .gate h1')
+  await page.waitForSelector('.list, .gate h1')
   return { page, gateway, complaints }
 }
 
 describe('what a screen reader meets', () => {
   const cases = [
-    { name: 'wall, Chinese, light', size: wall, query: '?wall' },
-    { name: 'wall, English, night', size: wall, query: '?wall', language: 'en', theme: 'night' },
-    { name: 'laptop, Chinese, night', theme: 'night' },
-    { name: 'laptop, English, light', language: 'en' },
+    {
+      name: 'wall, English, night, behind',
+      size: wall,
+      query: '?wall',
+      language: 'en',
+      theme: 'night',
+      state: 'behind',
+    },
+    { name: 'department head, English', state: 'department', language: 'en' },
     { name: 'phone', size: { width: 390, height: 844 } },
+    { name: 'first touch', size: wall, query: '?wall', state: 'first_touch' },
     { name: 'first day', state: 'empty' },
     { name: 'much withheld', size: wall, query: '?wall', state: 'suppressed' },
-    { name: 'behind', state: 'behind' },
     { name: 'signed out', state: 'signed_out' },
     { name: 'revoked, night', state: 'revoked_device', theme: 'night' },
   ]
@@ -53,6 +58,7 @@ describe('what a screen reader meets', () => {
         await page.waitForFunction(() => document.querySelector('h1')?.textContent?.includes('停用'))
       }
       for (const expander of (await page.locator('.expander').all()).slice(0, 3)) await expander.click()
+      await page.evaluate(() => Promise.all(document.getAnimations().map((a) => a.finished.catch(() => {}))))
       const { violations } = await new AxeBuilder({ page }).analyze()
       const grave = violations.filter((v) => v.impact === 'serious' || v.impact === 'critical')
       assert.deepEqual(
@@ -114,6 +120,36 @@ describe('the live board', () => {
     assert.match(await row('皮肤科').textContent(), /暂无评价|样本不足/)
     assert.equal(await row('门诊部').locator('.cell-score b').textContent(), '–')
     assert.equal(await row('门诊部').locator('.dot').count(), 0)
+  })
+
+  it('heads a department head’s board with the department, and shows nothing of the hospital’s', async (t) => {
+    const { page } = await open(t, { state: 'department' })
+    assert.match(await page.locator('.hero-score').textContent(), /收费结算科/)
+    assert.match(await page.locator('.hero-number').textContent(), /84\.6/)
+    assert.equal(await page.locator('.board-rail, .empty, .row-department').count(), 0)
+    assert.equal(await page.locator('.row-place').count(), 3)
+    assert.doesNotMatch(await page.locator('main').textContent(), /全院/)
+  })
+
+  it('moves at the first unasked touch, and folds departments nobody has spoken of', async (t) => {
+    const { page } = await open(t, { state: 'first_touch', size: wall, query: '?wall' })
+    assert.match(await page.locator('.hero-score').textContent(), /受邀评价：暂无.*1条主动评价/)
+    assert.match(await page.locator('.row-department').textContent(), /门诊部.*受邀评价：暂无 · 主动评价 1 条/)
+    assert.match(await page.locator('.silent').textContent(), /尚无评价：.*收费结算科.*共23科/)
+  })
+
+  it('keeps the number at the end of a name that is cut', async (t) => {
+    const { page } = await open(t, { language: 'en', size: { width: 1280, height: 800 } })
+    const cut = await page.evaluate(() => {
+      document.documentElement.style.setProperty('--t-place', '2rem')
+      return [...document.querySelectorAll('.callback-place, .arrival-place')]
+        .filter((name) => name.querySelector('.name-head').scrollWidth > name.querySelector('.name-head').clientWidth)
+        .map((name) => {
+          const number = name.querySelector('.name-number')
+          return number && number.getBoundingClientRect().right <= name.getBoundingClientRect().right + 1
+        })
+    })
+    assert.ok(cut.length > 0 && cut.every((kept) => kept !== false), `${cut}`)
   })
 
   it('never scrolls sideways, at any width, in either language', async (t) => {

@@ -268,7 +268,7 @@ describe('the desk', () => {
     await desk.goto(`${gateway.url}/desk#/devices/new`)
     await desk.fill('input.code', code)
     await desk.locator('select').last().selectOption(window1)
-    await desk.locator('input[maxlength="60"]').fill('一号结算窗口平板')
+    await desk.getByLabel('给它起个名字').fill('一号结算窗口平板')
     await desk.keyboard.press('Enter')
     await at(tablet, 'idle')
     assert.deepEqual(desk.errors.concat(tablet.errors), [])

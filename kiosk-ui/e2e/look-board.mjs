@@ -12,6 +12,8 @@ const shots = {
   'wall-night': { ...wall, theme: 'night' },
   'wall-en': { ...wall, language: 'en' },
   'wall-empty': { ...wall, state: 'empty' },
+  'wall-first-touch': { ...wall, state: 'first_touch' },
+  'desk-department': { ...desk, state: 'department' },
   'wall-behind': { ...wall, state: 'behind', theme: 'night' },
   'wall-disconnected': { ...wall, state: 'disconnected' },
   'wall-suppressed': { ...wall, state: 'suppressed' },
@@ -41,7 +43,7 @@ try {
     page.on('pageerror', (error) => console.error(name, error))
     await serveBoard(page, shot.state)
     await page.goto(board.url + shot.query)
-    await page.waitForSelector(shot.state === 'disconnected' ? '.banner' : '.row-department, .gate h1')
+    await page.waitForSelector(shot.state === 'disconnected' ? '.banner' : '.row, .gate h1')
     if (shot.click) await page.click(shot.click)
     if (shot.scroll) await page.evaluate((to) => document.querySelector(to).scrollIntoView(), shot.scroll)
     for (const key of shot.keys ?? []) await page.keyboard.press(key)

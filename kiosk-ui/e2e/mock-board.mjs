@@ -236,10 +236,25 @@ export function devices(broken = true) {
   }))
 }
 
+/** What a department's head gets: the own department, nothing of the hospital's. */
+function departmentOnly(whole) {
+  const figure = { ...nothing, withheld: 'protected' }
+  return {
+    audience: 'department',
+    hospital: { ...whole.hospital, figure, unasked: figure, modes: [], hours: [] },
+    departments: whole.departments.filter((unit) => unit.id === 'cashier'),
+  }
+}
+
 /** The snapshot a board gets in this state and period. */
 export function snapshot(state, period) {
-  const whole = hospital(state === 'empty' || state === 'suppressed' ? state : 'busy')
-  const quiet = state === 'empty'
+  const quiet = state === 'empty' || state === 'first_touch'
+  const whole = hospital(quiet ? 'empty' : state === 'suppressed' ? state : 'busy')
+  if (state === 'first_touch') {
+    const one = { ...nothing, answered: 1, withheld: 'not_enough' }
+    whole.hospital.unasked = one
+    whole.departments[0].unasked = one
+  }
   return {
     type: 'snapshot',
     epoch: 'e1',
@@ -251,15 +266,20 @@ export function snapshot(state, period) {
     zone: 'Asia/Shanghai',
     min_answers: 10,
     ...whole,
-    arrivals: quiet ? [] : arrivals(),
-    callbacks: callbacks(quiet ? 0 : 5),
+    ...(state === 'department'
+      ? departmentOnly(whole)
+      : {
+          arrivals: quiet ? arrivals().slice(0, state === 'first_touch' ? 1 : 0) : arrivals(),
+          callbacks: callbacks(quiet ? 0 : 5),
+        }),
     devices: devices(!quiet),
   }
 }
 
 /**
  * Answers the page's board socket and ticket as a gateway would. `state` is one of
- * busy, empty, suppressed, behind, disconnected, signed_out, revoked_device, pairing.
+ * busy, empty, first_touch, suppressed, department, behind, disconnected, signed_out,
+ * revoked_device, pairing.
  * Returns what the page did and a way to send frames.
  */
 export async function serveBoard(page, state = 'busy') {

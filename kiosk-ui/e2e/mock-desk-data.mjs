@@ -181,7 +181,7 @@ const devices = [
     faults: ['shared_key'],
   }),
   device(7, 'lobby_tablet', '门诊大厅东侧', 'outpatient-lobby', { online: false, last_seen_at: ago(12 * MINUTE) }),
-  device(8, 'wall_board', '行风办墙上看板', '', { last_test_at: null }),
+  device(8, 'wall_board', '行风办大屏看板', '', { last_test_at: null }),
   device(9, 'window_tablet', '旧平板（屏碎）', 'discharge-1', {
     revoked_at: ago(9 * DAY),
     online: false,
