@@ -16,7 +16,7 @@ import (
 	"qingfeng/surveys/sqlstore"
 )
 
-// enrolled is who approves this run's devices.
+// enroller is who approves this run's devices.
 var enroller = sqlstore.Actor{Username: "bench"}
 
 // atOnce bounds how many devices enrol or connect at a time.
