@@ -299,6 +299,7 @@ function misfits(page) {
       }
     }
     for (const rule of document.querySelectorAll('.rules p')) {
+      rule.style.fontWeight = '600'
       if (rule.offsetHeight > 2.2 * Number.parseFloat(getComputedStyle(rule).lineHeight)) out.push(rule.textContent)
     }
     return out
