@@ -540,7 +540,7 @@ func TestTicketsCarryTheScope(t *testing.T) {
 func TestARoleTakenAwayIsGoneAtOnce(t *testing.T) {
 	w := newWorld(t)
 	w.person(t, "root", "", "administrator")
-	a := w.person(t, "zhang.wei", "", "administrator", "conduct_officer")
+	a := w.person(t, "zhang.wei", "", "administrator")
 	j := &jar{}
 	if err := w.signIn(j, "zhang.wei", goodPassword); err != nil {
 		t.Fatal(err)
