@@ -16,7 +16,7 @@ import (
 
 type demoCommand struct {
 	Tablets int           `help:"How many window tablets." default:"10"`
-	Pause   time.Duration `help:"Mean time between two patients at one window." default:"6s"`
+	Pause   time.Duration `help:"Mean time between two patients at one window." default:"10s"`
 	Seed    uint64        `help:"Seed of the patients; 0 draws one." default:"0"`
 }
 

@@ -6,7 +6,7 @@ import { launchBrowser, sizes } from './browser.mjs'
 import { startGateway } from './gateway.mjs'
 
 const folder = new URL('../../docs/pictures/', import.meta.url).pathname
-const patientsSeconds = 90
+const patientsSeconds = 150
 mkdirSync(folder, { recursive: true })
 const browser = await launchBrowser()
 
@@ -31,7 +31,7 @@ async function tablet() {
 
 /** Board and desk, from a demo that has run for a while. */
 async function office() {
-  const demo = spawn(new URL('../../bin/gateway', import.meta.url).pathname, ['demo', '--pause', '1s', '--seed', '7'], {
+  const demo = spawn(new URL('../../bin/gateway', import.meta.url).pathname, ['demo', '--pause', '9s', '--seed', '7'], {
     env: { ...process.env, QINGFENG_LISTEN: '127.0.0.1:0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
