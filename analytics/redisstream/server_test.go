@@ -24,7 +24,7 @@ type server struct {
 // onBoth runs one test on the in-process Redis and on a real one.
 func onBoth(t *testing.T, test func(t *testing.T, s *server)) {
 	t.Run("in-process", func(t *testing.T) { test(t, startMini(t)) })
-	t.Run("redis-server", func(t *testing.T) { test(t, startReal(t)) })
+	t.Run("RealRedis", func(t *testing.T) { test(t, startReal(t)) })
 }
 
 func startMini(tb testing.TB) *server {

@@ -478,7 +478,7 @@ func TestPoisonHealsByItselfButNotAllTheTime(t *testing.T) {
 	})
 }
 
-func TestFullRedisHealsWhenThereIsRoom(t *testing.T) {
+func TestFullRealRedisHealsWhenThereIsRoom(t *testing.T) {
 	s := startReal(t) // the in-process one knows no memory limit
 	ctx := context.Background()
 	st := newStore()
