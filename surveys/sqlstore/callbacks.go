@@ -10,7 +10,8 @@ import (
 	"qingfeng/surveys/registers"
 )
 
-// Callback is a call-back with what its rating's detail added.
+// Callback is a call-back with what its rating's detail added and what its
+// rating was about.
 type Callback struct {
 	registers.Callback
 	// Tags are the chosen reasons in the words of the questionnaire version the
@@ -18,6 +19,10 @@ type Callback struct {
 	Tags     []surveys.Option
 	Comment  surveys.Secret
 	HasPhone bool
+	// Kind and Staff are those of the transaction the patient was asked about:
+	// empty when nobody asked, Staff also when the window's system named nobody.
+	Kind  surveys.WindowKind
+	Staff surveys.StaffID
 }
 
 // CallbackFilter chooses call-backs; zero fields choose all.
@@ -33,9 +38,10 @@ type CallbackFilter struct {
 
 const callbackColumns = `SELECT c.id, c.rating, c.at, c.opened_on, c.due_on, coalesce(d.text, ''), coalesce(p.text, ''), c.grade, c.state,
 	c.outcome, c.note, c.closed_at, coalesce(t.tags, ''), coalesce(t.comment, ''), coalesce(length(t.phone), 0) > 0,
-	coalesce(v.text, '')
+	coalesce(v.text, ''), coalesce(m.kind, ''), coalesce(m.staff, '')
 	FROM callbacks c LEFT JOIN names d ON d.id = c.department LEFT JOIN names p ON p.id = c.place LEFT JOIN details t ON t.rating = c.rating
-	LEFT JOIN facts f ON f.id = c.rating LEFT JOIN ratings r ON r.day = f.day AND r.id = c.rating LEFT JOIN names v ON v.id = r.version`
+	LEFT JOIN facts f ON f.id = c.rating LEFT JOIN ratings r ON r.day = f.day AND r.id = c.rating LEFT JOIN names v ON v.id = r.version
+	LEFT JOIN prompts m ON m.id = r.dedupe_key` // of an unasked rating it is the rating's own id, which no prompt has
 
 // callbackRow is a call-back as it is kept: its tags have no words yet.
 type callbackRow struct {
@@ -49,7 +55,7 @@ func scanCallback(row interface{ Scan(...any) error }) (c callbackRow, err error
 	var at, closed int64
 	var tags string
 	err = row.Scan(&c.ID, &rating, &at, &c.OpenedOn, &c.DueOn, &c.Department, &c.Place, &c.Grade, &c.State, &c.Outcome, &c.Note, &closed,
-		&tags, &c.Comment, &c.HasPhone, &c.version)
+		&tags, &c.Comment, &c.HasPhone, &c.version, &c.Kind, &c.Staff)
 	if err != nil {
 		return callbackRow{}, orNotFound(err)
 	}

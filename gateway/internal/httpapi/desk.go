@@ -88,27 +88,45 @@ func (s *Server) revokeToken(c *call) error {
 }
 
 type callbackBody struct {
-	ID           registers.CallbackID      `json:"id"`
-	RatingID     surveys.FactID            `json:"rating_id"`
-	At           wireTime                  `json:"at"`
-	DueOn        string                    `json:"due_on"`
-	WorkdaysLeft int                       `json:"workdays_left"`
-	Department   surveys.DepartmentID      `json:"department"`
-	Place        surveys.PlaceID           `json:"place"`
-	Grade        surveys.Grade             `json:"grade"`
-	Tags         []surveys.Option          `json:"tags"`
-	Comment      string                    `json:"comment,omitempty"`
-	HasPhone     bool                      `json:"has_phone"`
-	State        registers.CallbackState   `json:"state"`
-	Outcome      registers.CallbackOutcome `json:"outcome,omitempty"`
-	Note         string                    `json:"note,omitempty"`
-	ClosedAt     wireTime                  `json:"closed_at,omitzero"`
+	ID              registers.CallbackID      `json:"id"`
+	RatingID        surveys.FactID            `json:"rating_id"`
+	At              wireTime                  `json:"at"`
+	DueOn           string                    `json:"due_on"`
+	WorkdaysLeft    int                       `json:"workdays_left"`
+	Department      surveys.DepartmentID      `json:"department"`
+	Place           surveys.PlaceID           `json:"place"`
+	TransactionKind surveys.WindowKind        `json:"transaction_kind,omitempty"`
+	Staff           *staffBody                `json:"staff,omitempty"`
+	Grade           surveys.Grade             `json:"grade"`
+	Tags            []surveys.Option          `json:"tags"`
+	Comment         string                    `json:"comment,omitempty"`
+	HasPhone        bool                      `json:"has_phone"`
+	State           registers.CallbackState   `json:"state"`
+	Outcome         registers.CallbackOutcome `json:"outcome,omitempty"`
+	Note            string                    `json:"note,omitempty"`
+	ClosedAt        wireTime                  `json:"closed_at,omitzero"`
+}
+
+// staffBody is the member of staff a transaction was reported with. One the
+// configuration no longer has keeps the number and has no name.
+type staffBody struct {
+	Number surveys.StaffID `json:"number"`
+	Name   surveys.Text    `json:"name,omitzero"`
+}
+
+func (s *Server) staffOf(id surveys.StaffID) *staffBody {
+	if id == "" {
+		return nil
+	}
+	member, _ := s.o.Organisation.FindStaff(id)
+	return &staffBody{id, member.Name}
 }
 
 func (s *Server) callbackOf(b sqlstore.Callback, today surveys.Day) callbackBody {
 	return callbackBody{
 		ID: b.ID, RatingID: b.Rating, At: wireTime(b.At), DueOn: b.DueOn.String(),
-		WorkdaysLeft: b.WorkdaysLeft(today, s.o.Calendar), Department: b.Department, Place: b.Place, Grade: b.Grade,
+		WorkdaysLeft: b.WorkdaysLeft(today, s.o.Calendar), Department: b.Department, Place: b.Place,
+		TransactionKind: b.Kind, Staff: s.staffOf(b.Staff), Grade: b.Grade,
 		Tags: list(b.Tags), Comment: string(b.Comment), HasPhone: b.HasPhone, State: b.State, Outcome: b.Outcome, Note: string(b.Note),
 		ClosedAt: wireTime(b.ClosedAt),
 	}

@@ -3,6 +3,9 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
+	"os"
+	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -113,15 +116,87 @@ func TestCallbacks(t *testing.T) {
 	officer.get("/api/v1/callbacks?state=all").problem(http.StatusUnprocessableEntity, "invalid_field")
 }
 
+// askedLowRating reports a transaction and rates it 1.
+func (w *world) askedLowRating(n uint64, window surveys.PlaceID, department surveys.DepartmentID, kind surveys.WindowKind, staff surveys.StaffID) {
+	w.tb.Helper()
+	prompt := storetest.Prompt(n+2000, w.now(), surveys.TransactionNumber(fmt.Sprint("t-", n)))
+	prompt.Transaction.Window, prompt.Transaction.Kind, prompt.Transaction.Staff = window, kind, staff
+	if _, _, err := w.store.CreatePrompt(w.tb.Context(), prompt); err != nil {
+		w.tb.Fatal(err)
+	}
+	rating := storetest.Rating(n, w.now(), surveys.VeryDissatisfied)
+	rating.Place, rating.Department, rating.Prompt = window, department, prompt.ID
+	if outcome, err := w.store.Record(w.tb.Context(), rating); err != nil || outcome != surveys.OutcomeStored {
+		w.tb.Fatalf("record a rating: %v, %v", outcome, err)
+	}
+}
+
+func TestACallbackSaysWhatItWasAbout(t *testing.T) {
+	w := newWorld(t)
+	w.askedLowRating(1, "settlement-1", "finance", surveys.WindowSettlement, "1024")
+	w.askedLowRating(2, "settlement-2", "finance", surveys.WindowRegistration, "4096") // has left the hospital
+	w.askedLowRating(3, "cardiology-desk", "cardiology", surveys.WindowAdmission, "")
+	w.lowRating(4, "settlement-1", "finance", "")
+	type member struct {
+		Number string
+		Name   *surveys.Text
+	}
+	type about struct {
+		Kind  string `json:"transaction_kind"`
+		Staff *member
+	}
+	type page struct{ Callbacks []about }
+	officer := w.person("officer", "", "callbacks.work")
+	got := decodeReply[page](officer.get("/api/v1/callbacks").want(http.StatusOK)).Callbacks
+	want := []about{
+		{"settlement", &member{"1024", &surveys.Text{ZH: "王芳", EN: "Wang Fang"}}}, {"registration", &member{"4096", nil}}, {"admission", nil}, {"", nil},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what the call-backs are about (-want +got):\n%s", diff)
+	}
+	closed := officer.post("/api/v1/callbacks/1/outcome", map[string]any{"outcome": "reached", "note": "", "close": true}).want(http.StatusOK)
+	if got := decodeReply[about](closed); got.Staff == nil || got.Staff.Number != "1024" {
+		t.Errorf("the answer to an outcome says %+v", got)
+	}
+	w.person("head", "internal", "head").get("/api/v1/callbacks").want(http.StatusOK).without("王芳", "1024", "4096")
+	w.person("none", "", "none").get("/api/v1/callbacks").want(http.StatusForbidden).without("王芳", "1024")
+}
+
+// TestACallbackHasTheDocumentsFields compares what stands on the wire with
+// docs/protocol.md, in its order.
+func TestACallbackHasTheDocumentsFields(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`\{callbacks:\[\{(.*?)\}\],next\?\}`).FindSubmatch(text)
+	if m == nil {
+		t.Fatal("the document has no list of call-backs")
+	}
+	doc := regexp.MustCompile(`:\[[^\]]*\]|:\{[^}]*\}`).ReplaceAllString(string(m[1]), "")
+	var wire []string
+	for field := range reflect.TypeFor[callbackBody]().Fields() {
+		name, option, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if option != "" {
+			name += "?"
+		}
+		wire = append(wire, name)
+	}
+	if diff := cmp.Diff(strings.Split(doc, ","), wire); diff != "" {
+		t.Errorf("docs/protocol.md (-) and the wire (+) differ:\n%s", diff)
+	}
+}
+
 // TestNobodyElseReadsAComment walks every reading endpoint with every
 // permission but callbacks.work.
 func TestNobodyElseReadsAComment(t *testing.T) {
 	w := newWorld(t)
 	w.lowRating(1, "settlement-1", "finance", plantedPhone)
+	w.askedLowRating(2, "settlement-1", "finance", surveys.WindowSettlement, "1024")
 	c := w.person("curious", "", "all but callbacks.work")
 	for _, rt := range routes() {
 		if rt.method == http.MethodGet && rt.access == permitted {
-			c.get(fill(rt.path)).without(plantedComment, plantedPhone, "态度恶劣", "attitude")
+			c.get(fill(rt.path)).without(plantedComment, plantedPhone, "态度恶劣", "attitude", "王芳", "1024")
 		}
 	}
 }

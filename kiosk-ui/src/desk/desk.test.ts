@@ -10,6 +10,7 @@ import { createNotices } from './notices'
 import { KNOWN_PERMISSIONS, mayOpen, permissionKey, SECTIONS, sectionsFor } from './permissions'
 import { parseRoute, routeHash } from './router'
 import { readTodo } from './todo'
+import type { WindowKind } from './types'
 
 describe('the two languages', () => {
   it('say the same things', () => expect(messageKeys(en)).toEqual(messageKeys(zh)))
@@ -17,6 +18,16 @@ describe('the two languages', () => {
     const keys = messageKeys(zh)
     expect(KNOWN_PERMISSIONS.map(permissionKey).filter((k) => !keys.includes(k))).toEqual([])
     expect(SECTIONS.map((s) => `section.${s.id}`).filter((k) => !keys.includes(k))).toEqual([])
+  })
+  it('name every kind of transaction', () => {
+    const kinds: Record<WindowKind, true> = {
+      registration: true,
+      settlement: true,
+      admission: true,
+      discharge: true,
+      pharmacy: true,
+    }
+    expect(Object.keys(zh.transaction).sort()).toEqual(Object.keys(kinds).sort())
   })
   it('fill in the same places', () => {
     const holes = (messages: object) =>

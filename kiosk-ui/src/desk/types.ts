@@ -1,8 +1,8 @@
 // The desk's side of the wire: what the gateway answers, name for name.
 
-import type { DeviceKind, Grade, PlaceKind, Tag, Text } from '../shared/wire'
+import type { DeviceKind, Grade, PlaceKind, Tag, Text, WindowKind } from '../shared/wire'
 
-export type { DeviceKind, Grade, PlaceKind, Tag, Text }
+export type { DeviceKind, Grade, PlaceKind, Tag, Text, WindowKind }
 
 export type Fault = 'no_self_test' | 'key_not_seen' | 'shared_key' | 'queue_broken'
 
@@ -107,6 +107,10 @@ export interface Callback {
   workdays_left: number
   department: string
   place: string
+  /** Of the transaction the patient was asked about; absent when nobody asked. */
+  transaction_kind?: WindowKind
+  /** Who the window's system named; the name is absent when the number is no longer in use. */
+  staff?: { number: string; name?: Text }
   grade: Grade
   tags: Tag[]
   comment?: string

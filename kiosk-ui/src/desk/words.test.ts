@@ -18,6 +18,7 @@ import {
   matches,
   setAsideReason,
   shortTime,
+  staffWords,
 } from './words'
 
 describe('a due date', () => {
@@ -94,6 +95,11 @@ it('puts an untried call-back with a number before one without, and both before 
     { ...callback(3, 15, '', 'c'), state: 'open', has_phone: true },
   ] as Callback[]
   expect(list.sort(byNextToDo).map((c) => c.id)).toEqual([3, 2, 1])
+})
+
+it('names who served the patient, by number alone where there is no name', () => {
+  expect(staffWords('1024', '王芳')).toEqual({ key: 'callbacks.staff_named', with: { name: '王芳', number: '1024' } })
+  expect(staffWords('4096')).toEqual({ key: 'callbacks.staff_number', with: { number: '4096' } })
 })
 
 const device = (name: string, more: Partial<Device>) => ({ name, online: true, faults: [], ...more }) as Device

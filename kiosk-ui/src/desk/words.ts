@@ -58,6 +58,11 @@ function bySooner(a: Callback, b: Callback): number {
   return a.workdays_left - b.workdays_left || a.due_on.localeCompare(b.due_on) || a.at.localeCompare(b.at)
 }
 
+/** Who served the patient: the name with the work number, or the number alone. */
+export function staffWords(number: string, name = ''): Words {
+  return name ? say('callbacks.staff_named', { name, number }) : say('callbacks.staff_number', { number })
+}
+
 const FAULT_ORDER: readonly Fault[] = ['shared_key', 'queue_broken', 'key_not_seen', 'no_self_test']
 
 /** A device's faults, what must be dealt with first on top. */

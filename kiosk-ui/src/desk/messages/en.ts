@@ -142,7 +142,7 @@ const en: typeof zh = {
     open: 'Open',
     done: 'Closed',
     tabs: 'By state',
-    search: 'Search unit, place, comment',
+    search: 'Search unit, place, staff, comment',
     empty_open: 'No ratings to call back',
     empty_open_hint:
       'When a patient answers “dissatisfied” or “very dissatisfied”, it appears here. Ring the same day.',
@@ -182,6 +182,17 @@ const en: typeof zh = {
     closed_at: 'Closed',
     last_outcome: 'Last outcome',
     last_note: 'Last note',
+    transaction: 'Business',
+    staff: 'Served by',
+    staff_named: '{name} (work no. {number})',
+    staff_number: 'Work no. {number}',
+  },
+  transaction: {
+    registration: 'Registration',
+    settlement: 'Payment',
+    admission: 'Admission',
+    discharge: 'Discharge',
+    pharmacy: 'Collecting medicine',
   },
   kind: {
     window_tablet: 'Window tablet',
