@@ -20,9 +20,10 @@ var rooms = []struct {
 }{
 	{"qingfeng/configs", nil, []string{}},
 	{"qingfeng/kiosk-ui", nil, []string{}},
-	{"qingfeng/surveys/sqlstore/...", []string{"qingfeng/surveys", "qingfeng/surveys/registers", "qingfeng/surveys/workdays", "qingfeng/surveys/sqlstore"}, nil},
-	{"qingfeng/surveys/sqlstore", []string{"qingfeng/surveys", "qingfeng/surveys/registers", "qingfeng/surveys/workdays"}, nil},
+	{"qingfeng/surveys/sqlstore/...", []string{"qingfeng/surveys", "qingfeng/surveys/registers", "qingfeng/surveys/workdays", "qingfeng/surveys/followup", "qingfeng/surveys/texting", "qingfeng/surveys/sqlstore"}, nil},
+	{"qingfeng/surveys/sqlstore", []string{"qingfeng/surveys", "qingfeng/surveys/registers", "qingfeng/surveys/workdays", "qingfeng/surveys/followup", "qingfeng/surveys/texting"}, nil},
 	{"qingfeng/surveys", nil, []string{"golang.org/x/text"}},
+	{"qingfeng/surveys/followup", []string{"qingfeng/surveys", "qingfeng/surveys/workdays", "qingfeng/surveys/texting", "qingfeng/surveys/replies"}, []string{"golang.org/x/text"}},
 	{"qingfeng/surveys/...", []string{"qingfeng/surveys", "qingfeng/surveys/workdays"}, []string{"golang.org/x/text"}},
 	{"qingfeng/analytics/redisstream", []string{"qingfeng/surveys", "qingfeng/analytics"}, nil},
 	{"qingfeng/analytics", []string{"qingfeng/surveys"}, []string{}},
@@ -33,7 +34,10 @@ var rooms = []struct {
 }
 
 // pure packages hold values only: no I/O, clock, randomness or logging.
-var pure = []string{"qingfeng/surveys", "qingfeng/surveys/registers", "qingfeng/surveys/workdays", "qingfeng/analytics"}
+var pure = []string{
+	"qingfeng/surveys", "qingfeng/surveys/registers", "qingfeng/surveys/workdays", "qingfeng/surveys/followup", "qingfeng/surveys/texting",
+	"qingfeng/surveys/replies", "qingfeng/analytics",
+}
 
 // impure is what a pure package may not import. log/slog is allowed to
 // surveys for the LogValuer that redacts.

@@ -46,11 +46,18 @@ type Text struct {
 // apart.
 type Mode string
 
-// The modes a tablet can produce. Others join them with their channels.
+// The modes a tablet can produce.
 const (
 	ModeWindow  Mode = "window"
 	ModeBedside Mode = "bedside"
 	ModeLobby   Mode = "lobby"
+)
+
+// The modes of a survey after discharge: how the text asked to be answered.
+const (
+	ModeReply Mode = "sms_reply" // question by question, by text
+	ModeLink  Mode = "sms_link"  // on the phone page, opened by the link in the text
+	ModeCode  Mode = "sms_code"  // by the code in the text, on a lobby tablet or the phone page
 )
 
 // Series keeps apart ratings that were asked for and those that were not.
