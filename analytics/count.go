@@ -7,15 +7,21 @@ import (
 )
 
 // Count calls add for every cell that event e, having happened n times, adds n
-// to. It is the one place that decides what an event adds; the cells belong to
-// the business day e.Day. A negative Hour means the hour is not known: nothing
-// is added by hour. Events that CheckEvent refuses add nothing.
+// to; a correction takes from one cell what it gives to another. It is the one
+// place that decides what an event adds; the cells belong to the business day
+// e.Day. A negative Hour means the hour is not known: nothing is added by hour.
+// Events that CheckEvent refuses add nothing.
 func Count(e *surveys.Event, n int64, add func(c Cell, n int64)) {
 	if n == 0 || CheckEvent(e) != nil {
 		return
 	}
 	switch e.Kind {
 	case surveys.EventRatingRecorded:
+		countRating(e, n, add)
+	case surveys.EventRatingFlagged:
+		before := *e
+		before.Flagged = false
+		countRating(&before, -n, add)
 		countRating(e, n, add)
 	case surveys.EventRatingDetailed:
 		for _, tag := range e.Tags {
@@ -63,12 +69,15 @@ func CheckEvent(e *surveys.Event) error {
 		return fmt.Errorf("%s has an identifier that is too long", kindText(e.Kind))
 	}
 	switch e.Kind {
-	case surveys.EventRatingRecorded:
+	case surveys.EventRatingRecorded, surveys.EventRatingFlagged:
 		if !e.Grade.Valid() {
 			return fmt.Errorf("%s has a grade outside 1 to 5", e.Kind)
 		}
 		if e.Series != surveys.SeriesAsked && e.Series != surveys.SeriesUnasked {
 			return fmt.Errorf("%s is neither asked nor unasked", e.Kind)
+		}
+		if e.Kind == surveys.EventRatingFlagged && !e.Flagged {
+			return fmt.Errorf("%s is not flagged", e.Kind)
 		}
 	case surveys.EventRatingDetailed, surveys.EventPromptOffered, surveys.EventSelfTested:
 	default:
@@ -100,7 +109,7 @@ func tooLong(e *surveys.Event) bool {
 
 func kindText(k surveys.EventKind) string {
 	switch k {
-	case surveys.EventRatingRecorded, surveys.EventRatingDetailed, surveys.EventPromptOffered, surveys.EventSelfTested:
+	case surveys.EventRatingRecorded, surveys.EventRatingFlagged, surveys.EventRatingDetailed, surveys.EventPromptOffered, surveys.EventSelfTested:
 		return string(k)
 	}
 	return "event"

@@ -41,6 +41,17 @@ func TestCountDecidesWhatAnEventAdds(t *testing.T) {
 			"s|finance|ab12|0011223344556677|grade|window|asked|4|1":         3,
 			"h|finance|settlement-2|window|asked|10|4|1":                     3,
 		}},
+		{"rating about a member of staff, flagged later", change(func(e *surveys.Event) {
+			e.Kind, e.Flagged, e.Staff = surveys.EventRatingFlagged, true, "ab12"
+		}), map[string]int64{
+			"g|finance|settlement-2|0011223344556677|grade|window|asked|4|0": -3,
+			"s|finance|ab12|0011223344556677|grade|window|asked|4|0":         -3,
+			"h|finance|settlement-2|window|asked|10|4|0":                     -3,
+			"g|finance|settlement-2|0011223344556677|grade|window|asked|4|1": 3,
+			"s|finance|ab12|0011223344556677|grade|window|asked|4|1":         3,
+			"h|finance|settlement-2|window|asked|10|4|1":                     3,
+		}},
+		{"flagged later and yet not flagged", change(func(e *surveys.Event) { e.Kind = surveys.EventRatingFlagged }), map[string]int64{}},
 		{"detail", change(func(e *surveys.Event) {
 			e.Kind = surveys.EventRatingDetailed
 			e.Tags = []surveys.Tag{{Item: "why", ID: "queue"}, {Item: "why", ID: "manner"}}
@@ -68,6 +79,30 @@ func TestCountDecidesWhatAnEventAdds(t *testing.T) {
 	}
 }
 
+// A rating flagged after it was counted leaves the counts of one that was
+// flagged from the start.
+func TestFlaggedLaterCountsAsFlaggedAtOnce(t *testing.T) {
+	for _, hour := range []int{-1, 10} {
+		plain, flagged := rating(), rating()
+		plain.Hour, flagged.Hour, plain.Staff, flagged.Staff = hour, hour, "ab12", "ab12"
+		flagged.Flagged = true
+		later := flagged
+		later.Kind = surveys.EventRatingFlagged
+		want, got := analytics.NewCounts(), analytics.NewCounts()
+		want.AddEvent(&plain, 2)
+		want.AddEvent(&flagged, 3)
+		got.AddEvent(&plain, 5)
+		got.AddEvent(&later, 3)
+		if d := analytics.Diff(want, got); d != nil || got.Len() != want.Len() {
+			t.Errorf("hour %d: %v, %d cells instead of %d", hour, d, got.Len(), want.Len())
+		}
+		opt := period(today, today)
+		if d := cmp.Diff(analytics.BuildBoard(hospital(1, 1), want, opt), analytics.BuildBoard(hospital(1, 1), got, opt)); d != "" {
+			t.Errorf("hour %d: boards (-flagged at once +later):\n%s", hour, d)
+		}
+	}
+}
+
 func TestCheckEventRefusesWhatCannotBeCounted(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -82,6 +117,7 @@ func TestCheckEventRefusesWhatCannotBeCounted(t *testing.T) {
 		{"long place", func(e *surveys.Event) { e.Place = surveys.PlaceID(strings.Repeat("p", 65)) }, "rating_recorded has an identifier that is too long"},
 		{"long tag", func(e *surveys.Event) { e.Tags = []surveys.Tag{{ID: strings.Repeat("t", 65)}} }, "rating_recorded has an identifier that is too long"},
 		{"series", func(e *surveys.Event) { e.Series = "" }, "rating_recorded is neither asked nor unasked"},
+		{"correction without a flag", func(e *surveys.Event) { e.Kind = surveys.EventRatingFlagged }, "rating_flagged is not flagged"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -10,8 +10,12 @@ type EventKind string
 const (
 	EventRatingRecorded EventKind = "rating_recorded"
 	EventRatingDetailed EventKind = "rating_detailed"
-	EventPromptOffered  EventKind = "prompt_offered"
-	EventSelfTested     EventKind = "self_tested"
+	// EventRatingFlagged corrects an EventRatingRecorded that was not flagged:
+	// it repeats that event with Flagged set, and from now on the rating counts
+	// so. Day and Hour are the rating's; At is when the flag was earned.
+	EventRatingFlagged EventKind = "rating_flagged"
+	EventPromptOffered EventKind = "prompt_offered"
+	EventSelfTested    EventKind = "self_tested"
 )
 
 // Event is what leaves the store when a fact is on disk: enough to count, and
@@ -29,12 +33,12 @@ type Event struct {
 	Place      PlaceID      `json:"place,omitempty"`
 	Staff      StaffRef     `json:"staff,omitempty"`
 	Version    VersionID    `json:"version,omitempty"`
-	Item       ItemID       `json:"item,omitempty"` // rating_recorded: the grade item
+	Item       ItemID       `json:"item,omitempty"` // rating_recorded, rating_flagged: the grade item
 	Mode       Mode         `json:"mode,omitempty"`
 	Series     Series       `json:"series,omitempty"`
 	Grade      Grade        `json:"grade,omitempty"`
-	Flagged    bool         `json:"flagged,omitempty"`
-	Tags       []Tag        `json:"tags,omitempty"` // rating_detailed
+	Flagged    bool         `json:"flagged,omitempty"` // rating_detailed: as the rating was first counted
+	Tags       []Tag        `json:"tags,omitempty"`    // rating_detailed
 	Device     string       `json:"device,omitempty"`
 	KeyWorked  bool         `json:"key_worked,omitempty"` // self_tested
 }

@@ -15,9 +15,15 @@ const (
 	FlagAfterExpiry                    // answers a prompt that had already expired
 	FlagPlaceChanged                   // the device was at another place when it was delivered
 	FlagClockSuspect                   // the device's clock could not be right; the server's time was used
+	FlagRatedTwice                     // another rating came for the same transaction; that one was set aside
 )
 
-var flagNames = []string{"burst", "short_dwell", "outside_hours", "after_expiry", "place_changed", "clock_suspect"}
+// AfterCounting are the flags a rating gets when it is on disk and counted. A
+// rating that had no flag until then moves from the unflagged to the flagged by
+// an event of its own, EventRatingFlagged.
+const AfterCounting = FlagRatedTwice
+
+var flagNames = []string{"burst", "short_dwell", "outside_hours", "after_expiry", "place_changed", "clock_suspect", "rated_twice"}
 
 // Has reports whether every flag of mask is set.
 func (f Flags) Has(mask Flags) bool { return f&mask == mask }

@@ -14,11 +14,12 @@ const (
 	kindDetailed = 2
 	kindOffered  = 3
 	kindTested   = 4
+	kindFlagged  = 5
 )
 
 var eventKinds = [...]surveys.EventKind{
 	kindRated: surveys.EventRatingRecorded, kindDetailed: surveys.EventRatingDetailed,
-	kindOffered: surveys.EventPromptOffered, kindTested: surveys.EventSelfTested,
+	kindOffered: surveys.EventPromptOffered, kindTested: surveys.EventSelfTested, kindFlagged: surveys.EventRatingFlagged,
 }
 
 var eventSeries = [...]surveys.Series{0: surveys.SeriesAsked, 1: surveys.SeriesUnasked, 2: ""}

@@ -198,6 +198,9 @@ func (w *writer) recordRating(r *received, f *surveys.Rating) (surveys.Outcome, 
 		return "", fmt.Errorf("write rating: %w", err)
 	}
 	if !fresh {
+		if err := w.flagRatedTwice(r, key); err != nil {
+			return "", err
+		}
 		return w.setAside(r, ReasonAlreadyRated, outcomeAlreadyRated)
 	}
 	if !f.Prompt.IsZero() {
@@ -464,7 +467,7 @@ func (w *writer) recordDetail(r *received, f *surveys.RatingDetail) (surveys.Out
 		return "", err
 	}
 	if q == nil {
-		return "", errors.New("questionnaire of a stored rating is not published: run verify")
+		return "", errUnpublished
 	}
 	if len(phone) > 0 {
 		if err := w.openWhereAsked(r, f.Rating, ratingDay, eventSeries[v[5].(int64)]); err != nil {
@@ -474,7 +477,7 @@ func (w *writer) recordDetail(r *received, f *surveys.RatingDetail) (surveys.Out
 	return surveys.OutcomeStored, w.emitDetail(surveys.Event{
 		At: milliseconds(r.at), Day: r.day, Hour: r.hour, Department: surveys.DepartmentID(textOf(v[0])), Place: surveys.PlaceID(textOf(v[1])),
 		Staff: surveys.StaffRef(textOf(v[2])), Version: version, Mode: surveys.Mode(textOf(v[4])), Series: eventSeries[v[5].(int64)],
-		Grade: surveys.Grade(v[6].(int64)), Flagged: v[7].(int64) != 0,
+		Grade: surveys.Grade(v[6].(int64)), Flagged: surveys.Flags(v[7].(int64))&^surveys.AfterCounting != 0,
 	}, q, tags)
 }
 

@@ -115,7 +115,7 @@ func TestOutcomes(t *testing.T) {
 			[]surveys.EventKind{surveys.EventRatingRecorded}, []string{"conflict"}},
 		{"the same id as another kind", []step{{rating, "stored"}, {asDetail, "conflict"}}, []surveys.EventKind{surveys.EventRatingRecorded}, []string{"conflict"}},
 		{"a second rating of the transaction", []step{{asked(4, now, 5, prompt.ID), "stored"}, {conflictingPrompt, "already_rated"}, {conflictingPrompt, "already_rated"}},
-			[]surveys.EventKind{surveys.EventPromptOffered, surveys.EventRatingRecorded}, []string{"already_rated"}},
+			[]surveys.EventKind{surveys.EventPromptOffered, surveys.EventRatingRecorded, surveys.EventRatingFlagged}, []string{"already_rated"}},
 		{"a grade that is none", []step{{wrongGrade, "invalid"}, {wrongGrade, "invalid"}}, nil, []string{"invalid"}},
 		{"a version nobody published", []step{{wrongVersion, "invalid"}}, nil, []string{"unknown_version"}},
 		{"a prompt nobody made", []step{{asked(6, now, 5, storetest.ID(now, 77)), "invalid"}}, nil, []string{"unknown_prompt"}},

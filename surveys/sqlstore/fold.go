@@ -141,8 +141,15 @@ func (r *recount) run(ctx context.Context, conns []*sql.Conn) error {
 // each column a row hands over costs as much as ten shifts inside SQLite.
 type packed [3]int64
 
-const packedColumns = `SELECT (mode << 37) | (day << 12) | (%s << 7) | (grade << 3) | (series << 1) | (flags <> 0),
+// packedColumns is a format: the column of the hour, the flags a rating was
+// first counted with, and those that came later.
+const packedColumns = `SELECT (mode << 37) | (day << 12) | (%s << 7) | (grade << 3) | (series << 2) | ((flags & %d <> 0) << 1) | (flags & %d <> 0),
 	(department << 32) | place, (staff << 32) | version FROM ratings WHERE `
+
+// ratingColumns are the columns of a packed rating.
+func (r *recount) ratingColumns() string {
+	return fmt.Sprintf(packedColumns, r.hourColumn(), surveys.AfterCounting, ^surveys.AfterCounting)
+}
 
 func (r *recount) hourColumn() string {
 	if r.hours {
@@ -182,7 +189,7 @@ func (r *recount) ratings(ctx context.Context, conns []*sql.Conn) error {
 		group.Go(func() error {
 			m := make(map[packed]int64)
 			counts[i] = m
-			return scan(ctx, conns[i], 3, fmt.Sprintf(packedColumns, r.hourColumn())+p.where, p.args, func(v []driver.Value) error {
+			return scan(ctx, conns[i], 3, r.ratingColumns()+p.where, p.args, func(v []driver.Value) error {
 				m[packed{v[0].(int64), v[1].(int64), v[2].(int64)}]++
 				return nil
 			})
@@ -202,7 +209,7 @@ func (r *recount) ratings(ctx context.Context, conns []*sql.Conn) error {
 func (r *recount) addRatings(p packed, n int64) {
 	c := cell{
 		kind: kindRated, mode: nameID(p[0] >> 37), day: surveys.Day(p[0] >> 12 & (1<<25 - 1)), hour: hourOf(p[0] >> 7 & 31),
-		grade: uint8(p[0] >> 3 & 15), series: uint8(p[0] >> 1 & 3), flagged: p[0]&1 != 0,
+		grade: uint8(p[0] >> 3 & 15), series: uint8(p[0] >> 2 & 1), flagged: p[0]&1 != 0,
 		department: nameID(p[1] >> 32), place: nameID(int32(p[1])), staff: nameID(p[2] >> 32), version: nameID(int32(p[2])),
 	}
 	if q := r.questionnaires[c.version]; q != nil {
@@ -210,6 +217,10 @@ func (r *recount) addRatings(p packed, n int64) {
 		c.item = r.id(string(item.ID))
 	}
 	r.counts[c] += n
+	if later := p[0]&2 != 0; later && !c.flagged {
+		c.kind, c.flagged = kindFlagged, true
+		r.counts[c] += n
+	}
 }
 
 // middle finds a place that splits the ratings from r.from on into halves, by
@@ -261,7 +272,8 @@ func (r *recount) details(ctx context.Context, conn *sql.Conn) error {
 		id := func(i int) nameID { return nameID(v[i].(int64)) }
 		c := cell{
 			kind: kindDetailed, day: surveys.Day(v[0].(int64)), hour: r.hour(v[1]), department: id(3), place: id(4), staff: id(5), version: id(6),
-			mode: id(7), series: uint8(v[8].(int64)), grade: uint8(v[9].(int64)), flagged: v[10].(int64) != 0,
+			mode: id(7), series: uint8(v[8].(int64)), grade: uint8(v[9].(int64)),
+			flagged: surveys.Flags(v[10].(int64))&^surveys.AfterCounting != 0,
 		}
 		if q := r.questionnaires[c.version]; q != nil {
 			c.tags = r.id(tagText(knownTags(q, surveys.Grade(c.grade), textOf(v[2]))))

@@ -75,7 +75,7 @@ type statements struct {
 	begin, commit, savepoint, rollbackTo, release statement
 
 	insertFact, findFact, markFact         statement
-	insertRating, findRating               statement
+	insertRating, findRating, flagRating   statement
 	insertDetail, findDetail, applyDetail  statement
 	countWaiting                           statement
 	findPrompt, markShown, markRated       statement
@@ -104,6 +104,8 @@ func (st *statements) list() map[*statement]string {
 		&st.findRating: `SELECT d.text, p.text, s.text, v.text, m.text, r.series, r.grade, r.flags FROM ratings r
 			LEFT JOIN names d ON d.id = r.department LEFT JOIN names p ON p.id = r.place LEFT JOIN names s ON s.id = r.staff
 			LEFT JOIN names v ON v.id = r.version LEFT JOIN names m ON m.id = r.mode WHERE r.day = ? AND r.id = ?`,
+		&st.flagRating: `UPDATE ratings SET flags = flags | ?2 WHERE dedupe_key = ?1 AND flags & ?2 = 0
+			RETURNING flags, day, hour, department, place, staff, version, mode, series, grade`,
 
 		&st.insertDetail: `INSERT INTO details (day, id, rating, rating_day, hour, occurred_at, tags, comment, phone, phone_index)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,

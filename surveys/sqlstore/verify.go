@@ -153,6 +153,9 @@ func verifyRows(ctx context.Context, db querier, report *Report) error {
 			LEFT JOIN prompts p ON p.id = r.dedupe_key WHERE r.series = 0 AND (p.id IS NULL OR p.rated_at = 0 OR p.shown_at = 0)`},
 		{"%d prompts are marked as rated without a rating", `SELECT count(*) FROM prompts p WHERE rated_at <> 0
 			AND NOT EXISTS (SELECT 1 FROM ratings r WHERE r.dedupe_key = p.id)`},
+		{"%d ratings are flagged as rated twice, with no second one set aside", fmt.Sprintf(`SELECT max(0,
+			(SELECT count(*) FROM ratings WHERE flags & %d <> 0) - (SELECT count(*) FROM facts WHERE kind = %d AND outcome = %d))`,
+			surveys.FlagRatedTwice, factRating, outcomeAlreadyRated)},
 		{"%d details have a rating and are not counted", `SELECT count(*) FROM details d JOIN facts f ON f.id = d.rating
 			WHERE d.rating_day = 0 AND f.kind = 1 AND f.outcome = 1`},
 		{"%d details wait for a rating that was set aside or is none", `SELECT count(*) FROM details d JOIN facts f ON f.id = d.rating

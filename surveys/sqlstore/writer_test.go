@@ -415,6 +415,7 @@ func TestStress(t *testing.T) {
 		"call-backs":    {low, want.low.Load()},
 		"conflicts":     {reasons[sqlstore.ReasonConflict], want.conflicts.Load()},
 		"already rated": {reasons[sqlstore.ReasonAlreadyRated], want.already.Load()},
+		"rated twice":   {kinds[surveys.EventRatingFlagged], want.already.Load()},
 	} {
 		if pair[0] != pair[1] {
 			t.Errorf("%s: %d, want %d (seed %d)", what, pair[0], pair[1], seed)

@@ -108,7 +108,14 @@ func (s *store) prunedThrough() int64 {
 // taps makes n events, different from call to call.
 func taps(random *rand.Rand, n int) []surveys.Event {
 	var events []surveys.Event
-	for range n {
+	for i := range n {
+		if i > 0 && random.IntN(9) == 0 {
+			if e := events[i-1]; e.Kind == surveys.EventRatingRecorded && !e.Flagged { // it is flagged after all
+				e.Kind, e.Flagged = surveys.EventRatingFlagged, true
+				events = append(events, e)
+				continue
+			}
+		}
 		e := surveys.Event{
 			Kind: surveys.EventRatingRecorded, At: noon.UnixMilli() + random.Int64N(1e6), Day: today.AddDays(-random.IntN(4)), Hour: random.IntN(24),
 			Department: "finance", Place: surveys.PlaceID(fmt.Sprintf("settlement-%d", random.IntN(5))), Version: "00", Item: "grade",
