@@ -262,7 +262,7 @@ func (c *clinic) sendNonsense() {
 func (r *realRedis) listen() (spoken, published *safeBuffer) {
 	r.t.Helper()
 	spoken, published = &safeBuffer{}, &safeBuffer{}
-	conn, err := net.Dial("tcp", r.address)
+	conn, err := net.Dial(r.Network, r.Address)
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -289,7 +289,7 @@ func (r *realRedis) listen() (spoken, published *safeBuffer) {
 // client is a client until the test ends.
 func (r *realRedis) client() redis.UniversalClient {
 	r.t.Helper()
-	client, err := redisstream.Open(r.url())
+	client, err := redisstream.Open(r.URL)
 	if err != nil {
 		r.t.Fatal(err)
 	}

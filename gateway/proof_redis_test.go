@@ -1,11 +1,10 @@
 package main
 
 import (
-	"context"
 	"strings"
 	"testing"
 
-	"qingfeng/analytics/redisstream"
+	"qingfeng/analytics/redisstream/redistest"
 	"qingfeng/gateway/internal/tabletclient"
 	"qingfeng/surveys"
 )
@@ -29,7 +28,7 @@ func TestProofRedisMayVanishRealRedis(t *testing.T) {
 	boardMoves(t, load, board, "after FLUSHALL")
 
 	for range 2 {
-		redis.kill()
+		redis.Kill()
 		before := load.acks.Load()
 		body := running.await("/readyz", 200, "degraded")
 		if !strings.Contains(body, "ratings are kept") {
@@ -39,7 +38,7 @@ func TestProofRedisMayVanishRealRedis(t *testing.T) {
 		if during := load.acks.Load() - before; during < 50 {
 			t.Errorf("%d ratings were acknowledged while Redis was away, want hundreds", during)
 		}
-		redis.start()
+		redis.Start()
 		running.await("/readyz", 200, `"ready"`)
 		boardMoves(t, load, board, "after an empty restart")
 	}
@@ -85,12 +84,5 @@ func boardSays(t *testing.T, board *tabletclient.Board, what string, holds func(
 
 func (r *realRedis) flush() {
 	r.t.Helper()
-	client, err := redisstream.Open(r.url())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.FlushAll(context.Background()).Err(); err != nil {
-		r.t.Fatalf("flush Redis: %v", err)
-	}
+	redistest.FlushAll(r.t, r.client())
 }

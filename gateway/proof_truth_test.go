@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"qingfeng/analytics/redisstream"
+	"qingfeng/analytics/redisstream/redistest"
 	"qingfeng/gateway/internal/outbox"
 	"qingfeng/gateway/internal/tabletclient"
 	"qingfeng/surveys"
@@ -154,46 +153,14 @@ func (s *site) sameInRedis() {
 
 // realRedis is a redis-server of the test's own.
 type realRedis struct {
-	t       *testing.T
-	address string
-	cmd     *exec.Cmd
+	*redistest.Server
+	t *testing.T
 }
 
 // startRedis starts one that keeps nothing on disk, and points the site to it.
 func (s *site) startRedis() *realRedis {
 	s.t.Helper()
-	r := &realRedis{t: s.t, address: freeAddress(s.t)}
-	s.env["QINGFENG_REDIS"] = r.url()
-	r.start()
-	s.t.Cleanup(r.kill)
+	r := &realRedis{redistest.StartTCP(s.t), s.t}
+	s.env["QINGFENG_REDIS"] = r.URL
 	return r
-}
-
-func (r *realRedis) url() string { return "redis://" + r.address + "/0" }
-
-func (r *realRedis) start() {
-	r.t.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		r.t.Fatal("redis-server is not installed: run `make test`, which installs it")
-	}
-	var port int
-	if _, err := fmt.Sscanf(r.address, "127.0.0.1:%d", &port); err != nil {
-		r.t.Fatal(err)
-	}
-	r.cmd = exec.Command(binary, "--bind", "127.0.0.1", "--port", fmt.Sprint(port), "--save", "", "--appendonly", "no", "--dir", r.t.TempDir())
-	if err := r.cmd.Start(); err != nil {
-		r.t.Fatalf("start redis-server: %v", err)
-	}
-	client, err := redisstream.Open(r.url())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	defer client.Close()
-	eventually(r.t, "redis-server answers", func() bool { return client.Ping(r.t.Context()).Err() == nil })
-}
-
-func (r *realRedis) kill() {
-	_ = r.cmd.Process.Kill()
-	_ = r.cmd.Wait()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"qingfeng/analytics"
+	"qingfeng/analytics/redisstream/redistest"
 	"qingfeng/surveys"
 )
 
@@ -25,8 +26,8 @@ func keysIn(t *testing.T, c redis.UniversalClient) []string {
 }
 
 func TestReplacePutsARecountInPlaceOfEverything(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, c := context.Background(), s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, c := context.Background(), open(t, s.URL)
 		old := analytics.NewCounts()
 		for _, day := range []surveys.Day{20250101, 20261119, 20261120, today} {
 			e := eventAt(1).Event
@@ -71,8 +72,8 @@ func TestReplacePutsARecountInPlaceOfEverything(t *testing.T) {
 // TestReplaceCutOffHalfWayLeavesTheOldCounts stops before the swap, and lets
 // another Replace come between.
 func TestReplaceCutOffHalfWayLeavesTheOldCounts(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, c, k := context.Background(), s.client(t), keysOf(node)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, c, k := context.Background(), open(t, s.URL), keysOf(node)
 		begin(t, c, node, wantCounts(1, 10), 10)
 		r := Recount{Counts: wantCounts(1, 90), Watermark: 90, Today: today, At: noon}
 		names, err := stage(ctx, c, k, "half", r)
@@ -94,8 +95,8 @@ func TestReplaceCutOffHalfWayLeavesTheOldCounts(t *testing.T) {
 }
 
 func TestEmptyStoreMakesEmptyCounts(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		c := s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		c := open(t, s.URL)
 		epoch := begin(t, c, node, analytics.NewCounts(), 0)
 		state, err := ReadState(context.Background(), c, node)
 		want := State{Epoch: epoch, AppliedAt: noon, RebuiltAt: noon}

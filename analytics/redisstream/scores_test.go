@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"qingfeng/analytics"
+	"qingfeng/analytics/redisstream/redistest"
 	"qingfeng/surveys"
 )
 
@@ -48,7 +49,7 @@ var todayOnly = analytics.BoardOptions{From: today, To: today, Today: today, Aud
 // shows waits until a board equals the one of the wanted counts.
 func shows(t *testing.T, s *Scores, offset int64, want *analytics.Counts) {
 	t.Helper()
-	waitFor(t, "the copy has caught up", func() bool { return s.Position().Offset == offset && !s.Position().Behind })
+	redistest.Until(t, "the copy has caught up", func() bool { return s.Position().Offset == offset && !s.Position().Behind })
 	got, _ := s.Board(todayOnly)
 	if d := cmp.Diff(analytics.BuildBoard(organisation(), want, todayOnly), got); d != "" {
 		t.Errorf("board (-want +got):\n%s", d)
@@ -56,15 +57,15 @@ func shows(t *testing.T, s *Scores, offset int64, want *analytics.Counts) {
 }
 
 func TestScoresFollowWhatIsApplied(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		c := s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		c := open(t, s.URL)
 		// A slow machine must not take a message under way for a missed one.
 		scores := follow(t, c, func(o *ScoresOptions) { o.Check = 500 * time.Millisecond })
 		if p := scores.Position(); !p.Behind || !p.AsOf.IsZero() {
 			t.Errorf("before anything is loaded: %+v", p)
 		}
 		epoch := begin(t, c, node, analytics.NewCounts(), 0)
-		waitFor(t, "the empty counts are loaded", func() bool { return !scores.Position().Behind })
+		redistest.Until(t, "the empty counts are loaded", func() bool { return !scores.Position().Behind })
 		changed := make(chan struct{}, 1)
 		scores.Notify(changed)
 		loaded := scores.Position().Epoch
@@ -81,8 +82,8 @@ func TestScoresFollowWhatIsApplied(t *testing.T) {
 }
 
 func TestScoresMergeNodesBySum(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		c := s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		c := open(t, s.URL)
 		begin(t, c, "a", wantCounts(1, 70), 70)
 		begin(t, c, "b", wantCounts(1, 30), 30)
 		scores := follow(t, c)
@@ -103,8 +104,8 @@ func TestScoresMergeNodesBySum(t *testing.T) {
 
 // TestScoresCountAStoreOnce renames a node under a running copy.
 func TestScoresCountAStoreOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		c := s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		c := open(t, s.URL)
 		replace := func(name, store string, n int64, at time.Time) {
 			t.Helper()
 			r := Recount{Counts: wantCounts(1, n), Store: store, Watermark: n, Today: today, At: at}
@@ -137,8 +138,8 @@ func TestScoresCountAStoreOnce(t *testing.T) {
 }
 
 func TestScoresNoticeAMissedMessage(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, c, k := context.Background(), s.client(t), keysOf(node)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, c, k := context.Background(), open(t, s.URL), keysOf(node)
 		begin(t, c, node, wantCounts(1, 30), 30)
 		scores := follow(t, c)
 		shows(t, scores, 30, wantCounts(1, 30))
@@ -163,16 +164,16 @@ func TestScoresNoticeAMissedMessage(t *testing.T) {
 }
 
 func TestScoresServeTheLastCountsWithoutRedis(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		c := s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		c := open(t, s.URL)
 		begin(t, c, node, wantCounts(1, 60), 60)
 		scores := follow(t, c)
 		shows(t, scores, 60, wantCounts(1, 60))
 		before, _ := scores.Board(todayOnly)
 		changed := make(chan struct{}, 1)
 		scores.Notify(changed)
-		s.kill()
-		waitFor(t, "the copy says behind", func() bool { return scores.Position().Behind })
+		s.Kill()
+		redistest.Until(t, "the copy says behind", func() bool { return scores.Position().Behind })
 		<-changed
 		after, position := scores.Board(todayOnly)
 		if d := cmp.Diff(before, after); d != "" {
@@ -181,14 +182,14 @@ func TestScoresServeTheLastCountsWithoutRedis(t *testing.T) {
 		if !position.AsOf.Equal(noon) {
 			t.Errorf("as of %s, want %s", position.AsOf, noon)
 		}
-		s.start()
+		s.Start()
 		begin(t, c, node, wantCounts(1, 80), 80)
 		shows(t, scores, 80, wantCounts(1, 80))
 	})
 }
 
 func TestScoresAreBehindWhileTheRelayLags(t *testing.T) {
-	c := startMini(t).client(t)
+	c := open(t, redistest.StartMini(t).URL)
 	begin(t, c, node, wantCounts(1, 10), 10)
 	var mu sync.Mutex
 	lagging := false
@@ -198,14 +199,14 @@ func TestScoresAreBehindWhileTheRelayLags(t *testing.T) {
 	})
 	shows(t, scores, 10, wantCounts(1, 10))
 	set(true)
-	waitFor(t, "the copy says behind", func() bool { return scores.Position().Behind })
+	redistest.Until(t, "the copy says behind", func() bool { return scores.Position().Behind })
 	set(false)
-	waitFor(t, "the copy no longer says behind", func() bool { return !scores.Position().Behind })
+	redistest.Until(t, "the copy no longer says behind", func() bool { return !scores.Position().Behind })
 }
 
 func TestArrivalsAreTheNewestRatingsAndSurviveARestart(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		c := s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		c := open(t, s.URL)
 		epoch := begin(t, c, node, analytics.NewCounts(), 0)
 		scores := follow(t, c)
 		shows(t, scores, 0, analytics.NewCounts())

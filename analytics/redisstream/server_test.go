@@ -2,89 +2,14 @@ package redisstream
 
 import (
 	"bytes"
-	"context"
 	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
-	"github.com/alicebob/miniredis/v2"
 	"github.com/redis/go-redis/v9"
+
+	"qingfeng/analytics/redisstream/redistest"
 )
-
-// server is a Redis for a test, which the test may kill and start again empty.
-type server struct {
-	url, network, address string
-	kill, start           func()
-}
-
-// onBoth runs one test on the in-process Redis and on a real one.
-func onBoth(t *testing.T, test func(t *testing.T, s *server)) {
-	t.Run("in-process", func(t *testing.T) { test(t, startMini(t)) })
-	t.Run("RealRedis", func(t *testing.T) { test(t, startReal(t)) })
-}
-
-func startMini(tb testing.TB) *server {
-	tb.Helper()
-	m := miniredis.NewMiniRedis()
-	if err := m.StartAddr("127.0.0.1:0"); err != nil {
-		tb.Fatalf("start the in-process Redis: %v", err)
-	}
-	address := m.Addr()
-	s := &server{url: "redis://" + address + "/0", network: "tcp", address: address}
-	s.kill = func() { m.Close() }
-	s.start = func() {
-		m = miniredis.NewMiniRedis()
-		if err := m.StartAddr(address); err != nil {
-			tb.Fatalf("start the in-process Redis again: %v", err)
-		}
-	}
-	tb.Cleanup(func() { s.kill() })
-	return s
-}
-
-func startReal(tb testing.TB) *server {
-	tb.Helper()
-	binary, err := exec.LookPath("redis-server")
-	if err != nil {
-		tb.Fatal("redis-server is not installed: run `make test`, which installs it")
-	}
-	dir, err := os.MkdirTemp("", "qf") // short: a socket's path is bounded
-	if err != nil {
-		tb.Fatalf("make a directory: %v", err)
-	}
-	socket := filepath.Join(dir, "s")
-	s := &server{url: "unix://" + socket, network: "unix", address: socket}
-	var cmd *exec.Cmd
-	s.kill = func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	}
-	s.start = func() {
-		cmd = exec.Command(binary, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir)
-		if err := cmd.Start(); err != nil {
-			tb.Fatalf("start redis-server: %v", err)
-		}
-		waitFor(tb, "redis-server answers", func() bool {
-			c, err := net.Dial("unix", socket)
-			if err == nil {
-				_ = c.Close()
-			}
-			return err == nil
-		})
-	}
-	s.start()
-	tb.Cleanup(func() {
-		s.kill()
-		_ = os.RemoveAll(dir)
-	})
-	return s
-}
-
-func (s *server) client(tb testing.TB) redis.UniversalClient { return open(tb, s.url) }
 
 func open(tb testing.TB, url string) redis.UniversalClient {
 	tb.Helper()
@@ -94,18 +19,6 @@ func open(tb testing.TB, url string) redis.UniversalClient {
 	}
 	tb.Cleanup(func() { _ = c.Close() })
 	return c
-}
-
-// waitFor waits until a condition holds, at most 20 s.
-func waitFor(tb testing.TB, what string, holds func() bool) {
-	tb.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for !holds() {
-		if time.Now().After(deadline) {
-			tb.Fatalf("waited in vain until %s", what)
-		}
-		<-time.After(2 * time.Millisecond)
-	}
 }
 
 // dropReply stands between a client and a server. Once armed, it passes on the
@@ -143,7 +56,7 @@ func (d *dropReply) meets(request []byte) bool {
 	return true
 }
 
-func newDropReply(tb testing.TB, s *server) *dropReply {
+func newDropReply(tb testing.TB, s *redistest.Server) *dropReply {
 	tb.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -157,7 +70,7 @@ func newDropReply(tb testing.TB, s *server) *dropReply {
 			if err != nil {
 				return
 			}
-			backend, err := net.Dial(s.network, s.address)
+			backend, err := net.Dial(s.Network, s.Address)
 			if err != nil {
 				_ = client.Close()
 				continue
@@ -202,12 +115,5 @@ func (d *dropReply) pass(client, backend net.Conn) {
 		if _, err := client.Write(buf[:n]); err != nil {
 			return
 		}
-	}
-}
-
-func flushAll(tb testing.TB, c redis.UniversalClient) {
-	tb.Helper()
-	if err := c.FlushAll(context.Background()).Err(); err != nil {
-		tb.Fatalf("flush: %v", err)
 	}
 }

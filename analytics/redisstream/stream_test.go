@@ -15,6 +15,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"qingfeng/analytics"
+	"qingfeng/analytics/redisstream/redistest"
 	"qingfeng/surveys"
 )
 
@@ -139,7 +140,7 @@ func countThrough(tb testing.TB, w *Worker, watermark int64) error {
 		return err
 	case <-reached:
 	}
-	waitFor(tb, "everything is acknowledged", func() bool {
+	redistest.Until(tb, "everything is acknowledged", func() bool {
 		pending, err := w.client.XPending(ctx, w.keys.stream, group).Result()
 		return err != nil || pending.Count == 0 || len(ended) > 0
 	})
@@ -165,8 +166,8 @@ func mustEqual(tb testing.TB, c redis.UniversalClient, watermark int64, want *an
 }
 
 func TestLostReplyOfXADDLeavesOneEntry(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, direct, proxy := context.Background(), s.client(t), newDropReply(t, s)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, direct, proxy := context.Background(), open(t, s.URL), newDropReply(t, s)
 		begin(t, direct, node, analytics.NewCounts(), 0)
 		p := publisher(t, open(t, proxy.url))
 		if err := p.Publish(ctx, eventsOf(1, 3)); err != nil {
@@ -190,8 +191,8 @@ func TestLostReplyOfXADDLeavesOneEntry(t *testing.T) {
 }
 
 func TestPublishSkipsWhatTheStreamHasAndRefusesGaps(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, c := context.Background(), s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, c := context.Background(), open(t, s.URL)
 		begin(t, c, node, wantCounts(1, 5), 5)
 		p, stale := publisher(t, c), publisher(t, c)
 		if _, err := stale.Last(ctx); err != nil {
@@ -213,7 +214,7 @@ func TestPublishSkipsWhatTheStreamHasAndRefusesGaps(t *testing.T) {
 		if err := stale.Publish(ctx, append(eventsOf(10, 10), eventsOf(12, 12)...)); !errors.Is(err, ErrGap) {
 			t.Errorf("a gap inside the batch gives %v, want ErrGap", err)
 		}
-		flushAll(t, c)
+		redistest.FlushAll(t, c)
 		if err := p.Publish(ctx, eventsOf(9, 10)); err != nil {
 			t.Logf("first try after the flush: %v", err)
 		}
@@ -239,8 +240,8 @@ func TestClientThatRepeatsByItselfIsRefused(t *testing.T) {
 }
 
 func TestWorkerCountsEachEntryOnceOverLostReplies(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		direct, proxy := s.client(t), newDropReply(t, s)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		direct, proxy := open(t, s.URL), newDropReply(t, s)
 		epoch := begin(t, direct, node, analytics.NewCounts(), 0)
 		c := open(t, proxy.url)
 		for round := range int64(6) {
@@ -268,8 +269,8 @@ func TestWorkerCountsEachEntryOnceOverLostReplies(t *testing.T) {
 }
 
 func TestStalledWorkerIsOvertakenAndThenRefused(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, c := context.Background(), s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, c := context.Background(), open(t, s.URL)
 		epoch := begin(t, c, node, analytics.NewCounts(), 0)
 		publish(t, c, eventsOf(1, 20))
 		stalled := worker(c, epoch, func(o *WorkerOptions) { o.Consumer = "stalled" })
@@ -294,8 +295,8 @@ func TestStalledWorkerIsOvertakenAndThenRefused(t *testing.T) {
 }
 
 func TestEntriesGivenToAnotherWhileRunningAreTakenOver(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, c := context.Background(), s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, c := context.Background(), open(t, s.URL)
 		epoch := begin(t, c, node, analytics.NewCounts(), 0)
 		w := worker(c, epoch)
 		if err := w.look(ctx); err != nil {
@@ -318,8 +319,8 @@ func TestEntriesGivenToAnotherWhileRunningAreTakenOver(t *testing.T) {
 }
 
 func TestPoisonGoesToTheDeadLettersAfterFiveDeliveries(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, c, k := context.Background(), s.client(t), keysOf(node)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, c, k := context.Background(), open(t, s.URL), keysOf(node)
 		epoch := begin(t, c, node, analytics.NewCounts(), 0)
 		publish(t, c, eventsOf(1, 4))
 		for _, poison := range []struct{ id, field, value string }{
@@ -356,8 +357,8 @@ func TestPoisonGoesToTheDeadLettersAfterFiveDeliveries(t *testing.T) {
 }
 
 func TestPoisonIsDeliveredFiveTimesFirst(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, c, k := context.Background(), s.client(t), keysOf(node)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, c, k := context.Background(), open(t, s.URL), keysOf(node)
 		epoch := begin(t, c, node, analytics.NewCounts(), 0)
 		if err := c.XAdd(ctx, &redis.XAddArgs{Stream: k.stream, ID: "1-0", Values: []string{fieldEvent, "?"}}).Err(); err != nil {
 			t.Fatal(err)
@@ -387,14 +388,14 @@ func TestPoisonIsDeliveredFiveTimesFirst(t *testing.T) {
 }
 
 func TestWorkerStopsWhenCountsAreNotItsOwn(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		ctx, c, k := context.Background(), s.client(t), keysOf(node)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		ctx, c, k := context.Background(), open(t, s.URL), keysOf(node)
 		for _, test := range []struct {
 			name   string
 			damage func()
 			want   error
 		}{
-			{"flushed", func() { flushAll(t, c) }, ErrLost},
+			{"flushed", func() { redistest.FlushAll(t, c) }, ErrLost},
 			{"another epoch", func() { begin(t, c, node, wantCounts(1, 12), 12) }, ErrLost},
 			{"stream gone", func() { c.Del(ctx, k.stream) }, ErrLost},
 			{"group gone", func() { c.XGroupDestroy(ctx, k.stream, group) }, ErrLost},
@@ -438,8 +439,8 @@ func TestWorkerStopsWhenCountsAreNotItsOwn(t *testing.T) {
 }
 
 func TestStreamIsTrimmedBehindTheWatermarkOnly(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		c := s.client(t)
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		c := open(t, s.URL)
 		epoch := begin(t, c, node, analytics.NewCounts(), 0)
 		w := func() *Worker { return worker(c, epoch, func(o *WorkerOptions) { o.KeepEntries = 10 }) }
 		publish(t, c, eventsOf(1, 95))
@@ -465,7 +466,7 @@ func TestStreamIsTrimmedBehindTheWatermarkOnly(t *testing.T) {
 // counting at once. The figure is events/s through both.
 func BenchmarkCatchUp(b *testing.B) {
 	const backlog = 50_000
-	c := startReal(b).client(b)
+	c := open(b, redistest.StartReal(b).URL)
 	events := eventsOf(1, backlog)
 	b.ResetTimer()
 	for b.Loop() {

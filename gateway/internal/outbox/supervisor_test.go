@@ -14,6 +14,7 @@ import (
 
 	"qingfeng/analytics"
 	"qingfeng/analytics/redisstream"
+	"qingfeng/analytics/redisstream/redistest"
 	"qingfeng/gateway/internal/outbox"
 	"qingfeng/surveys"
 )
@@ -31,6 +32,7 @@ type store struct {
 	facts  []surveys.Event // by sequence − 1
 	pruned int64
 	folds  []surveys.Day
+	reads  int // of the outbox and the facts
 }
 
 var _ outbox.Source = (*store)(nil)
@@ -53,6 +55,7 @@ func (s *store) record(events ...surveys.Event) {
 func (s *store) EventsAfter(_ context.Context, after int64, limit int) ([]surveys.SequencedEvent, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.reads++
 	var events []surveys.SequencedEvent
 	for n := max(after, s.pruned) + 1; n <= int64(len(s.facts)) && len(events) < limit; n++ {
 		events = append(events, surveys.SequencedEvent{Sequence: n, Event: s.facts[n-1]})
@@ -82,6 +85,7 @@ func (s *store) Fold(_ context.Context, fullFrom surveys.Day, yield func(e *surv
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.folds = append(s.folds, fullFrom)
+	s.reads++
 	for _, e := range s.facts {
 		if e.Day < fullFrom {
 			e.Hour = -1
@@ -97,6 +101,12 @@ func (s *store) folded() []surveys.Day {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.folds)
+}
+
+func (s *store) readSoFar() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads
 }
 
 func (s *store) prunedThrough() int64 {
@@ -138,9 +148,9 @@ type rig struct {
 	stop   func()
 }
 
-func start(t *testing.T, s *server, st *store, change ...func(o *outbox.Options)) *rig {
+func start(t *testing.T, s *redistest.Server, st *store, change ...func(o *outbox.Options)) *rig {
 	t.Helper()
-	c := s.client(t)
+	c := open(t, s.URL)
 	now := func() time.Time { return noon }
 	o := outbox.Options{
 		Source: st, Client: c, Node: "n1", Zone: time.UTC, Now: now,
@@ -173,7 +183,7 @@ func start(t *testing.T, s *server, st *store, change ...func(o *outbox.Options)
 // settled waits until everything stored is counted.
 func (r *rig) settled(t *testing.T) {
 	t.Helper()
-	waitFor(t, "everything stored is counted", func() bool {
+	redistest.Until(t, "everything stored is counted", func() bool {
 		last, _ := r.store.LastSequence(context.Background())
 		st := r.Status()
 		return st.State == outbox.StateRelaying && st.Watermark == last
@@ -198,37 +208,46 @@ func TestRedisVanishesUnderLoad(t *testing.T) {
 	const seed = 20261121
 	ways := []struct {
 		name string
-		do   func(t *testing.T, s *server, c redis.UniversalClient)
+		do   func(t *testing.T, s *redistest.Server, c redis.UniversalClient, meanwhile func())
 	}{
-		{"flushed", func(t *testing.T, _ *server, c redis.UniversalClient) { flushAll(t, c) }},
-		{"killed and started empty", func(_ *testing.T, s *server, _ redis.UniversalClient) { s.kill(); s.start() }},
-		{"stream evicted", func(t *testing.T, _ *server, c redis.UniversalClient) { del(t, c, "qingfeng:{n1}:stream") }},
-		{"state evicted", func(t *testing.T, _ *server, c redis.UniversalClient) { del(t, c, "qingfeng:{n1}:state") }},
-		{"flushed twice", func(t *testing.T, _ *server, c redis.UniversalClient) { flushAll(t, c); flushAll(t, c) }},
+		{"flushed", func(t *testing.T, _ *redistest.Server, c redis.UniversalClient, _ func()) { redistest.FlushAll(t, c) }},
+		{"killed and started empty", func(_ *testing.T, s *redistest.Server, _ redis.UniversalClient, meanwhile func()) {
+			s.Kill()
+			meanwhile()
+			s.Start()
+		}},
+		{"stream evicted", func(t *testing.T, _ *redistest.Server, c redis.UniversalClient, _ func()) {
+			del(t, c, "qingfeng:{n1}:stream")
+		}},
+		{"state evicted", func(t *testing.T, _ *redistest.Server, c redis.UniversalClient, _ func()) {
+			del(t, c, "qingfeng:{n1}:state")
+		}},
+		{"flushed twice", func(t *testing.T, _ *redistest.Server, c redis.UniversalClient, meanwhile func()) {
+			redistest.FlushAll(t, c)
+			meanwhile()
+			redistest.FlushAll(t, c)
+		}},
 	}
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
-			onBoth(t, func(t *testing.T, s *server) {
+			redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 				random := rand.New(rand.NewPCG(seed, 1))
 				st := newStore()
 				r := start(t, s, st)
+				load := func() { // as fast as somebody reads
+					for i := range 20 {
+						before := st.readSoFar()
+						st.record(taps(random, 1+i)...)
+						redistest.Until(t, "the store is read", func() bool { return st.readSoFar() > before })
+					}
+				}
 				for round := range 3 {
-					loading, done := make(chan struct{}), make(chan struct{})
-					go func() {
-						defer close(done)
-						for i := range 60 {
-							st.record(taps(random, 1+i%20)...)
-							if i == 20 {
-								close(loading)
-							}
-							<-time.After(time.Millisecond)
-						}
-					}()
-					<-loading
+					load()
 					before := r.Status().Rebuilds
-					way.do(t, s, r.client)
-					<-done
-					waitFor(t, "the counts are made anew", func() bool { return r.Status().Rebuilds > before })
+					way.do(t, s, r.client, func() { st.record(taps(random, 100)...) })
+					// It goes on while the loss is noticed and the counts are made anew.
+					load()
+					redistest.Until(t, "the counts are made anew", func() bool { return r.Status().Rebuilds > before })
 					r.settled(t)
 					r.exact(t)
 					if t.Failed() {
@@ -248,27 +267,27 @@ func del(t *testing.T, c redis.UniversalClient, key string) {
 }
 
 func TestRedisComesLaterThanTheRatings(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
-		s.kill()
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
+		s.Kill()
 		st := newStore()
 		r := start(t, s, st, func(o *outbox.Options) { o.Patience = 20 * time.Millisecond })
 		st.record(taps(rand.New(rand.NewPCG(1, 1)), 500)...)
-		waitFor(t, "the status says behind", func() bool {
+		redistest.Until(t, "the status says behind", func() bool {
 			status := r.Status()
 			return status.Behind && status.LastError != "" && status.Lag == 500
 		})
-		s.start()
+		s.Start()
 		r.settled(t)
 		r.exact(t)
 		if status := r.Status(); status.LastError != "" || status.Rebuilds != 1 {
 			t.Errorf("after Redis came back: %+v", status)
 		}
-		waitFor(t, "the status no longer says behind", func() bool { return !r.Status().Behind })
+		redistest.Until(t, "the status no longer says behind", func() bool { return !r.Status().Behind })
 	})
 }
 
 func TestRestartGoesOnWithoutARebuild(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		random := rand.New(rand.NewPCG(2, 1))
 		st := newStore()
 		first := start(t, s, st)
@@ -286,7 +305,7 @@ func TestRestartGoesOnWithoutARebuild(t *testing.T) {
 }
 
 func TestOlderStoreIsNoticed(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		random := rand.New(rand.NewPCG(3, 1))
 		st := newStore()
 		r := start(t, s, st)
@@ -310,13 +329,13 @@ func TestOlderStoreIsNoticed(t *testing.T) {
 }
 
 func TestOutboxIsPrunedBehindTheCountsAndAGapIsHealed(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		random := rand.New(rand.NewPCG(4, 1))
 		st := newStore()
 		r := start(t, s, st, func(o *outbox.Options) { o.PruneMargin, o.Housekeeping = 50, 5*time.Millisecond })
 		st.record(taps(random, 400)...)
 		r.settled(t)
-		waitFor(t, "the outbox is pruned", func() bool { return st.prunedThrough() == 350 })
+		redistest.Until(t, "the outbox is pruned", func() bool { return st.prunedThrough() == 350 })
 		// Redis comes back as it was long ago: what lies between is pruned.
 		r.stop()
 		state, err := redisstream.ReadState(context.Background(), r.client, "n1")
@@ -340,7 +359,7 @@ func TestOutboxIsPrunedBehindTheCountsAndAGapIsHealed(t *testing.T) {
 }
 
 func TestRebuildTakesOldDaysFromSumsAndAForcedOneCountsFacts(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		st := newStore()
 		st.record(taps(rand.New(rand.NewPCG(5, 1)), 200)...)
 		r := start(t, s, st, func(o *outbox.Options) { o.Housekeeping = 5 * time.Millisecond })
@@ -354,11 +373,11 @@ func TestRebuildTakesOldDaysFromSumsAndAForcedOneCountsFacts(t *testing.T) {
 		}
 		// The supervisor beside it notices, though nothing new has come, and so it
 		// does when all is gone.
-		waitFor(t, "the foreign epoch is noticed", func() bool { return r.Status().Rebuilds == 2 })
+		redistest.Until(t, "the foreign epoch is noticed", func() bool { return r.Status().Rebuilds == 2 })
 		r.settled(t)
 		r.exact(t)
-		flushAll(t, r.client)
-		waitFor(t, "the loss is noticed", func() bool { return r.Status().Rebuilds >= 3 })
+		redistest.FlushAll(t, r.client)
+		redistest.Until(t, "the loss is noticed", func() bool { return r.Status().Rebuilds >= 3 })
 		r.settled(t)
 		r.exact(t)
 		st.record(taps(rand.New(rand.NewPCG(6, 1)), 20)...)
@@ -370,7 +389,7 @@ func TestRebuildTakesOldDaysFromSumsAndAForcedOneCountsFacts(t *testing.T) {
 // TestRenamedNodeCountsOnce starts the same store under another node's name,
 // beside another store that stays.
 func TestRenamedNodeCountsOnce(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		ctx := context.Background()
 		st := newStore()
 		st.record(taps(rand.New(rand.NewPCG(14, 1)), 200)...)
@@ -397,7 +416,7 @@ func TestRenamedNodeCountsOnce(t *testing.T) {
 			t.Errorf("differences %v, %v; want the node n1", got, err)
 		}
 		again := start(t, s, st, func(o *outbox.Options) { o.Node = "n2" })
-		waitFor(t, "the counts are made anew", func() bool { return again.Status().Rebuilds == 1 })
+		redistest.Until(t, "the counts are made anew", func() bool { return again.Status().Rebuilds == 1 })
 		again.settled(t)
 		if got, err := outbox.Compare(ctx, renamed); err != nil || len(got) != 0 {
 			t.Errorf("after the rebuild: %v, %v", got, err)
@@ -414,7 +433,7 @@ func TestRenamedNodeCountsOnce(t *testing.T) {
 }
 
 func TestCompareFindsWhatDiffers(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		ctx := context.Background()
 		st := newStore()
 		st.record(taps(rand.New(rand.NewPCG(7, 1)), 200)...)
@@ -431,7 +450,7 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 		if err != nil || len(got) != 1 || got[0].Cell.String() != field || got[0].Got-got[0].Want != 7 {
 			t.Errorf("differences %+v, %v; want 7 too many in %s", got, err, field)
 		}
-		flushAll(t, r.client)
+		redistest.FlushAll(t, r.client)
 		if _, err := outbox.Compare(ctx, r.target); !errors.Is(err, redisstream.ErrLost) {
 			t.Errorf("comparing with nothing gives %v, want ErrLost", err)
 		}
@@ -439,7 +458,7 @@ func TestCompareFindsWhatDiffers(t *testing.T) {
 }
 
 func TestPoisonHealsByItselfButNotAllTheTime(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		ctx := context.Background()
 		st := newStore()
 		random := rand.New(rand.NewPCG(9, 1))
@@ -456,7 +475,7 @@ func TestPoisonHealsByItselfButNotAllTheTime(t *testing.T) {
 		poison("11-0")
 		st.record(taps(random, 10)...)
 		again := start(t, s, st, func(o *outbox.Options) { o.RetryDelay, o.HealEvery = time.Millisecond, time.Hour })
-		waitFor(t, "the counts are made anew", func() bool { return again.Status().Rebuilds == 1 })
+		redistest.Until(t, "the counts are made anew", func() bool { return again.Status().Rebuilds == 1 })
 		again.settled(t)
 		again.exact(t)
 		if st := again.Status(); st.Degraded || st.DeadLetters != 0 || st.Behind || st.LastError != "" {
@@ -464,7 +483,7 @@ func TestPoisonHealsByItselfButNotAllTheTime(t *testing.T) {
 		}
 		// The next one within the hour is left as it is, and shown.
 		poison("21-0")
-		waitFor(t, "the status is degraded", func() bool { st := again.Status(); return st.Degraded && st.Behind && st.DeadLetters == 1 })
+		redistest.Until(t, "the status is degraded", func() bool { st := again.Status(); return st.Degraded && st.Behind && st.DeadLetters == 1 })
 		st.record(taps(random, 10)...)
 		again.settled(t)
 		if d, err := outbox.Compare(ctx, again.target); err != nil || len(d) == 0 {
@@ -476,7 +495,7 @@ func TestPoisonHealsByItselfButNotAllTheTime(t *testing.T) {
 		// Whoever starts next finds the letter in the state.
 		again.stop()
 		last := start(t, s, st)
-		waitFor(t, "the counts are made anew", func() bool { return last.Status().Rebuilds == 1 })
+		redistest.Until(t, "the counts are made anew", func() bool { return last.Status().Rebuilds == 1 })
 		last.settled(t)
 		last.exact(t)
 		if n, err := r.client.XLen(ctx, "qingfeng:{n1}:dead").Result(); err != nil || n != 2 {
@@ -486,7 +505,7 @@ func TestPoisonHealsByItselfButNotAllTheTime(t *testing.T) {
 }
 
 func TestFullRealRedisHealsWhenThereIsRoom(t *testing.T) {
-	s := startReal(t) // the in-process one knows no memory limit
+	s := redistest.StartReal(t) // the in-process one knows no memory limit
 	ctx := context.Background()
 	st := newStore()
 	r := start(t, s, st)
@@ -496,7 +515,7 @@ func TestFullRealRedisHealsWhenThereIsRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	st.record(taps(rand.New(rand.NewPCG(12, 1)), 200)...)
-	waitFor(t, "the status shows the error", func() bool { return r.Status().LastError != "" })
+	redistest.Until(t, "the status shows the error", func() bool { return r.Status().LastError != "" })
 	if err := r.client.ConfigSet(ctx, "maxmemory", "0").Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -508,7 +527,7 @@ func TestFullRealRedisHealsWhenThereIsRoom(t *testing.T) {
 }
 
 func TestNewDayDropsTheHoursOfTheDayBeforeYesterday(t *testing.T) {
-	onBoth(t, func(t *testing.T, s *server) {
+	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		st := newStore()
 		st.record(taps(rand.New(rand.NewPCG(13, 1)), 300)...)
 		r := start(t, s, st)
@@ -518,7 +537,7 @@ func TestNewDayDropsTheHoursOfTheDayBeforeYesterday(t *testing.T) {
 			o.Now = func() time.Time { return noon.AddDate(0, 0, 1) }
 		}
 		again := start(t, s, st, tomorrow)
-		waitFor(t, "old hours are gone", func() bool {
+		redistest.Until(t, "old hours are gone", func() bool {
 			n, err := again.client.Exists(context.Background(), "qingfeng:{n1}:hours:20261120").Result()
 			return err == nil && n == 0
 		})
