@@ -84,7 +84,9 @@ func (s *Store) worded(ctx context.Context, rows ...callbackRow) ([]Callback, er
 }
 
 // Callbacks lists call-backs: unfinished ones by their due day, the one that
-// has waited longest first, all others newest first.
+// has waited longest first; done ones by when they were closed, the last one
+// first; any others newest first. No order moves a row while it stays in the
+// list, so pages neither skip nor repeat.
 func (s *Store) Callbacks(ctx context.Context, f CallbackFilter) ([]Callback, error) {
 	var where []string
 	var args []any
@@ -94,6 +96,10 @@ func (s *Store) Callbacks(ctx context.Context, f CallbackFilter) ([]Callback, er
 	case registers.CallbackOpen:
 		where = append(where, "c.state <> 'done'")
 		order, behind = "c.due_on, c.id", "(c.due_on, c.id) > (SELECT a.due_on, a.id FROM callbacks a WHERE a.id = ?)"
+	case registers.CallbackDone:
+		where = append(where, "c.state = 'done'")
+		order = "c.closed_on DESC, c.closed_at DESC, c.id DESC" // closed_on has the index
+		behind = "(c.closed_on, c.closed_at, c.id) < (SELECT a.closed_on, a.closed_at, a.id FROM callbacks a WHERE a.id = ?)"
 	default:
 		where, args = append(where, "c.state = ?"), append(args, string(f.State))
 	}

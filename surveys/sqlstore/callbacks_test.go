@@ -2,6 +2,9 @@ package sqlstore_test
 
 import (
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"qingfeng/surveys"
 	"qingfeng/surveys/registers"
@@ -52,5 +55,40 @@ func TestACallbackKnowsItsTransaction(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// The done are listed as they were closed, whenever they were opened, and the
+// same in pages of any size.
+func TestDoneCallbacksComeAsTheyWereClosed(t *testing.T) {
+	now := storetest.Noon()
+	s := storetest.New(t, func(o *sqlstore.Options) { o.Now = func() time.Time { return now } })
+	for n := range uint64(5) {
+		record(t, s, storetest.Rating(n+1, storetest.Noon(), surveys.VeryDissatisfied))
+	}
+	closing := []struct {
+		id    registers.CallbackID
+		after time.Duration // since the one before
+	}{{4, 0}, {1, 13 * time.Hour}, {5, 0}, {2, time.Millisecond}} // 3 stays open; 1 and 5 at one moment of the next day
+	for _, c := range closing {
+		now = now.Add(c.after)
+		_, err := s.CloseCallback(t.Context(), c.id, registers.CallbackReached, "", true, admin)
+		must(t, err)
+	}
+	want := []registers.CallbackID{2, 5, 1, 4}
+	for limit := 1; limit <= len(want)+1; limit++ {
+		var got []registers.CallbackID
+		f := sqlstore.CallbackFilter{State: registers.CallbackDone, Limit: limit}
+		for range len(want) + 1 {
+			page, err := s.Callbacks(t.Context(), f)
+			must(t, err)
+			for _, c := range page {
+				got = append(got, c.ID)
+				f.After = c.ID
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("in pages of %d (-want +got):\n%s", limit, diff)
+		}
 	}
 }

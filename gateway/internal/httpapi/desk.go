@@ -133,7 +133,8 @@ func (s *Server) callbackOf(b sqlstore.Callback, today surveys.Day) callbackBody
 }
 
 // GET /api/v1/callbacks?state=open|done&after=&limit=: open are all that are
-// not done, the one due first at the head. next is given when there may be more.
+// not done, the one due first at the head; of the done the one closed last.
+// next is given when there may be more.
 func (s *Server) listCallbacks(c *call) error {
 	filter, err := callbackFilter(c.r.URL.Query())
 	if err != nil {
