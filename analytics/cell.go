@@ -14,6 +14,7 @@ type CellKind byte
 
 // Kinds of cell.
 const (
+	CellAnswer   CellKind = 'a' // answers of one value to a survey's question
 	CellGrade    CellKind = 'g' // answers of one grade at a place
 	CellHour     CellKind = 'h' // the same by hour of the day; kept for recent days only
 	CellOffered  CellKind = 'o' // prompts that stood on a screen
@@ -36,6 +37,7 @@ type Cell struct {
 	Tag        string
 	Device     string
 	Grade      surveys.Grade
+	Value      int
 	Hour       int
 	Flagged    bool
 	KeyWorked  bool
@@ -59,6 +61,14 @@ func (c Cell) String() string { return string(c.AppendText(make([]byte, 0, 96)))
 func (c Cell) AppendText(b []byte) []byte {
 	b = append(b, byte(c.Kind))
 	switch c.Kind {
+	case CellAnswer:
+		b = appendField(b, string(c.Department))
+		b = appendField(b, string(c.Place))
+		b = appendField(b, string(c.Version))
+		b = appendField(b, string(c.Item))
+		b = appendField(b, string(c.Mode))
+		b = appendNumber(b, c.Value)
+		b = appendFlag(b, c.Flagged)
 	case CellGrade:
 		b = appendField(b, string(c.Department))
 		b = appendField(b, string(c.Place))
@@ -139,6 +149,14 @@ func ParseCell(text string) (Cell, error) {
 	r := fieldReader{rest: text[1:]}
 	c := Cell{Kind: CellKind(text[0])}
 	switch c.Kind {
+	case CellAnswer:
+		c.Department = surveys.DepartmentID(r.field())
+		c.Place = surveys.PlaceID(r.field())
+		c.Version = surveys.VersionID(r.field())
+		c.Item = surveys.ItemID(r.field())
+		c.Mode = surveys.Mode(r.field())
+		c.Value = r.number(0, MaxValue)
+		c.Flagged = r.number(0, 1) == 1
 	case CellGrade:
 		c.Department = surveys.DepartmentID(r.field())
 		c.Place = surveys.PlaceID(r.field())

@@ -32,6 +32,11 @@ func Count(e *surveys.Event, n int64, add func(c Cell, n int64)) {
 		}
 	case surveys.EventPromptOffered:
 		add(Cell{Kind: CellOffered, Department: e.Department, Place: e.Place, Mode: e.Mode}, n)
+	case surveys.EventAnswerRecorded:
+		add(Cell{
+			Kind: CellAnswer, Department: e.Department, Place: e.Place, Version: e.Version, Item: e.Item,
+			Mode: e.Mode, Value: e.Value, Flagged: e.Flagged,
+		}, n)
 	case surveys.EventSelfTested:
 		add(Cell{Kind: CellSelfTest, Device: e.Device, KeyWorked: e.KeyWorked}, n)
 	}
@@ -79,12 +84,19 @@ func CheckEvent(e *surveys.Event) error {
 		if e.Kind == surveys.EventRatingFlagged && !e.Flagged {
 			return fmt.Errorf("%s is not flagged", e.Kind)
 		}
+	case surveys.EventAnswerRecorded:
+		if e.Value < 0 || e.Value > MaxValue {
+			return fmt.Errorf("%s has a value outside 0 to %d", e.Kind, MaxValue)
+		}
 	case surveys.EventRatingDetailed, surveys.EventPromptOffered, surveys.EventSelfTested:
 	default:
 		return fmt.Errorf("event is of an unknown kind")
 	}
 	return nil
 }
+
+// MaxValue is the highest value of an answer; 0 is "not applicable".
+const MaxValue = 10
 
 // maxName bounds every identifier of an event, in bytes. Real ones have at most
 // 40; escaped, those of one cell stay within maxCellText.
@@ -109,7 +121,8 @@ func tooLong(e *surveys.Event) bool {
 
 func kindText(k surveys.EventKind) string {
 	switch k {
-	case surveys.EventRatingRecorded, surveys.EventRatingFlagged, surveys.EventRatingDetailed, surveys.EventPromptOffered, surveys.EventSelfTested:
+	case surveys.EventRatingRecorded, surveys.EventRatingFlagged, surveys.EventRatingDetailed, surveys.EventPromptOffered, surveys.EventSelfTested,
+		surveys.EventAnswerRecorded:
 		return string(k)
 	}
 	return "event"

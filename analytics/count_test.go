@@ -65,6 +65,13 @@ func TestCountDecidesWhatAnEventAdds(t *testing.T) {
 		{"self-test", change(func(e *surveys.Event) { e.Kind, e.Device, e.KeyWorked = surveys.EventSelfTested, "d1", true }), map[string]int64{
 			"x|d1|1": 3,
 		}},
+		{"answer", change(func(e *surveys.Event) {
+			e.Kind, e.Item, e.Mode, e.Series, e.Grade, e.Value = surveys.EventAnswerRecorded, "nurses-1", surveys.ModeLink, "", 0, 10
+		}), map[string]int64{"a|finance|settlement-2|0011223344556677|nurses-1|sms_link|10|0": 3}},
+		{"flagged answer that is not applicable", change(func(e *surveys.Event) {
+			e.Kind, e.Item, e.Mode, e.Flagged = surveys.EventAnswerRecorded, "nurses-1", surveys.ModeReply, true
+		}), map[string]int64{"a|finance|settlement-2|0011223344556677|nurses-1|sms_reply|0|1": 3}},
+		{"answer off every scale", change(func(e *surveys.Event) { e.Kind, e.Value = surveys.EventAnswerRecorded, 11 }), map[string]int64{}},
 		{"unknown kind", change(func(e *surveys.Event) { e.Kind = "clue_received" }), map[string]int64{}},
 		{"no grade", change(func(e *surveys.Event) { e.Grade = 0 }), map[string]int64{}},
 	}
@@ -117,6 +124,7 @@ func TestCheckEventRefusesWhatCannotBeCounted(t *testing.T) {
 		{"long place", func(e *surveys.Event) { e.Place = surveys.PlaceID(strings.Repeat("p", 65)) }, "rating_recorded has an identifier that is too long"},
 		{"long tag", func(e *surveys.Event) { e.Tags = []surveys.Tag{{ID: strings.Repeat("t", 65)}} }, "rating_recorded has an identifier that is too long"},
 		{"series", func(e *surveys.Event) { e.Series = "" }, "rating_recorded is neither asked nor unasked"},
+		{"value", func(e *surveys.Event) { e.Kind, e.Value = surveys.EventAnswerRecorded, -1 }, "answer_recorded has a value outside 0 to 10"},
 		{"correction without a flag", func(e *surveys.Event) { e.Kind = surveys.EventRatingFlagged }, "rating_flagged is not flagged"},
 	}
 	for _, test := range tests {
@@ -142,6 +150,7 @@ func cells() []analytics.Cell {
 		{Kind: analytics.CellOffered, Department: "", Place: "p", Mode: "bedside"},
 		{Kind: analytics.CellTag, Department: "a|b", Place: "100%", Version: "x y", Item: "缴费", Mode: "m", Series: "asked", Tag: "\x00"},
 		{Kind: analytics.CellSelfTest, Device: "0192", KeyWorked: true},
+		{Kind: analytics.CellAnswer, Department: "cardiology", Place: "ward-3", Version: "00", Item: "nurses-1", Mode: "sms_link", Value: 10, Flagged: true},
 	}
 }
 
@@ -163,6 +172,7 @@ func TestParseCellRefuses(t *testing.T) {
 	for _, text := range []string{
 		"", "g", "z|a", "x|d1", "x|d1|2", "x|d1|1|", "x|d1|01", "x|d%7|1", "x|d%41|1", "x|d%7C|1", "x|d 1|1",
 		"o|a|b", "o|a|b|c|d", "h|a|b|c|d|24|1|0", "h|a|b|c|d|-1|1|0", "h|a|b|c|d|+1|1|0", "h|a|b|c|d|1|6|0",
+		"a|a|b|c|d|e|11|0", "a|a|b|c|d|e|-1|0", "a|a|b|c|d|e|1|2", "a|a|b|c|d|1|0",
 		"x|" + strings.Repeat("d", 3000) + "|1",
 	} {
 		if c, err := analytics.ParseCell(text); err == nil {
@@ -235,5 +245,23 @@ func TestSelfTestsStayOutOfScores(t *testing.T) {
 	board := analytics.BuildBoard(hospital(1, 1), c, period(20261121, 20261121))
 	if board.Hospital.Figure.Answered != 0 || board.Hospital.Unasked.Answered != 0 {
 		t.Errorf("a self-test is counted as an answer: %+v", board.Hospital)
+	}
+}
+
+// Boards are made of grades: the answers of a survey are counted beside them and
+// change nothing on a board.
+func TestAnswersOfSurveysStayOffBoards(t *testing.T) {
+	want, got := analytics.NewCounts(), analytics.NewCounts()
+	e := rating()
+	want.AddEvent(&e, 12)
+	got.AddEvent(&e, 12)
+	e.Kind, e.Value = surveys.EventAnswerRecorded, 1
+	got.AddEvent(&e, 30)
+	if got.Len() != want.Len()+1 || analytics.CellAnswer.OnBoard() {
+		t.Errorf("%d cells, want one more than %d, on no board", got.Len(), want.Len())
+	}
+	opt := period(20261121, 20261121)
+	if d := cmp.Diff(analytics.BuildBoard(hospital(1, 1), want, opt), analytics.BuildBoard(hospital(1, 1), got, opt)); d != "" {
+		t.Errorf("boards (-without answers +with them):\n%s", d)
 	}
 }

@@ -16,6 +16,9 @@ const (
 	EventRatingFlagged EventKind = "rating_flagged"
 	EventPromptOffered EventKind = "prompt_offered"
 	EventSelfTested    EventKind = "self_tested"
+	// EventAnswerRecorded is one scored answer of a survey. It leaves when the
+	// response it belongs to has ended.
+	EventAnswerRecorded EventKind = "answer_recorded"
 )
 
 // Event is what leaves the store when a fact is on disk: enough to count, and
@@ -33,7 +36,7 @@ type Event struct {
 	Place      PlaceID      `json:"place,omitempty"`
 	Staff      StaffRef     `json:"staff,omitempty"`
 	Version    VersionID    `json:"version,omitempty"`
-	Item       ItemID       `json:"item,omitempty"` // rating_recorded, rating_flagged: the grade item
+	Item       ItemID       `json:"item,omitempty"` // rating_recorded, rating_flagged: the grade item; answer_recorded: the question
 	Mode       Mode         `json:"mode,omitempty"`
 	Series     Series       `json:"series,omitempty"`
 	Grade      Grade        `json:"grade,omitempty"`
@@ -41,6 +44,7 @@ type Event struct {
 	Tags       []Tag        `json:"tags,omitempty"`    // rating_detailed
 	Device     string       `json:"device,omitempty"`
 	KeyWorked  bool         `json:"key_worked,omitempty"` // self_tested
+	Value      int          `json:"value,omitempty"`      // answer_recorded: 1 to 10; 0: not applicable
 }
 
 // Tag is an option chosen in a tags item.

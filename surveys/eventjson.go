@@ -51,6 +51,10 @@ func AppendEvent(b []byte, e *Event) []byte {
 	if e.KeyWorked {
 		b = append(b, `,"key_worked":true`...)
 	}
+	if e.Value != 0 {
+		b = append(b, `,"value":`...)
+		b = strconv.AppendInt(b, int64(e.Value), 10)
+	}
 	return append(b, '}')
 }
 
@@ -128,6 +132,9 @@ func (r *eventReader) read(e *Event) bool {
 	}
 	e.Device = r.text(`,"device":"`)
 	e.KeyWorked = r.skip(`,"key_worked":true`)
+	if strings.HasPrefix(r.rest, `,"value":`) {
+		e.Value = int(r.number(`,"value":`))
+	}
 	return r.ok && r.rest == "}"
 }
 

@@ -15,7 +15,7 @@ func TestEventJSON(t *testing.T) {
 		Staff: "0123456789abcdef", Version: "fedcba9876543210", Item: "satisfaction", Mode: ModeWindow, Series: SeriesAsked,
 		Grade: 5, Flagged: true, Tags: []Tag{{Item: "praise", ID: "careful"}, {Item: "praise", ID: "quick"}}, Device: "d", KeyWorked: true,
 	}
-	for name, e := range map[string]Event{"full": full, "empty": {}, "hour of a rollup": {Kind: EventPromptOffered, Day: 20260101, Hour: -1}} {
+	for name, e := range map[string]Event{"full": full, "answer": {Kind: EventAnswerRecorded, Day: 20261121, Hour: 9, Item: "nurses-1", Mode: ModeReply, Value: 10}, "empty": {}, "hour of a rollup": {Kind: EventPromptOffered, Day: 20260101, Hour: -1}} {
 		t.Run(name, func(t *testing.T) {
 			want, err := json.Marshal(&e)
 			if err != nil {
