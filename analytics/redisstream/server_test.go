@@ -2,8 +2,11 @@ package redisstream
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -19,6 +22,45 @@ func open(tb testing.TB, url string) redis.UniversalClient {
 	}
 	tb.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// roundTrips lets a client ask Redis so many times and no more: whoever goes
+// round in circles is told so, where it would never end.
+type roundTrips struct{ left atomic.Int64 }
+
+var errCircles = errors.New("asks Redis again and again without getting any further")
+
+func boundRoundTrips(c redis.UniversalClient, n int64) {
+	r := &roundTrips{}
+	r.left.Store(n)
+	c.AddHook(r)
+}
+
+// DialHook implements redis.Hook.
+func (r *roundTrips) DialHook(next redis.DialHook) redis.DialHook { return next }
+
+// ProcessHook implements redis.Hook.
+func (r *roundTrips) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		if r.left.Add(-1) < 0 {
+			cmd.SetErr(errCircles)
+			return errCircles
+		}
+		return next(ctx, cmd)
+	}
+}
+
+// ProcessPipelineHook implements redis.Hook.
+func (r *roundTrips) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, cmds []redis.Cmder) error {
+		if r.left.Add(-1) < 0 {
+			for _, cmd := range cmds {
+				cmd.SetErr(errCircles)
+			}
+			return errCircles
+		}
+		return next(ctx, cmds)
+	}
 }
 
 // dropReply stands between a client and a server. Once armed, it passes on the

@@ -169,7 +169,9 @@ func TestLostReplyOfXADDLeavesOneEntry(t *testing.T) {
 	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		ctx, direct, proxy := context.Background(), open(t, s.URL), newDropReply(t, s)
 		begin(t, direct, node, analytics.NewCounts(), 0)
-		p := publisher(t, open(t, proxy.url))
+		c := open(t, proxy.url)
+		boundRoundTrips(c, 20)
+		p := publisher(t, c)
 		if err := p.Publish(ctx, eventsOf(1, 3)); err != nil {
 			t.Fatal(err)
 		}
@@ -181,7 +183,7 @@ func TestLostReplyOfXADDLeavesOneEntry(t *testing.T) {
 			t.Fatalf("%d replies were dropped, want 1", proxy.drops())
 		}
 		if err := p.Publish(ctx, eventsOf(4, 8)); err != nil {
-			t.Fatal(err)
+			t.Fatalf("after the lost reply the publisher must ask what the stream has: %v", err)
 		}
 		want := []string{"1-0", "2-0", "3-0", "4-0", "5-0", "6-0", "7-0", "8-0"}
 		if d := cmp.Diff(want, streamIDs(t, direct)); d != "" {
@@ -194,6 +196,7 @@ func TestPublishSkipsWhatTheStreamHasAndRefusesGaps(t *testing.T) {
 	redistest.OnBoth(t, func(t *testing.T, s *redistest.Server) {
 		ctx, c := context.Background(), open(t, s.URL)
 		begin(t, c, node, wantCounts(1, 5), 5)
+		boundRoundTrips(c, 40)
 		p, stale := publisher(t, c), publisher(t, c)
 		if _, err := stale.Last(ctx); err != nil {
 			t.Fatal(err)
@@ -203,7 +206,7 @@ func TestPublishSkipsWhatTheStreamHasAndRefusesGaps(t *testing.T) {
 		}
 		// This one believes the stream ends at 5; Redis refuses, it looks again.
 		if err := stale.Publish(ctx, eventsOf(6, 9)); err != nil {
-			t.Fatal(err)
+			t.Fatalf("after a refusal the publisher must ask what the stream has: %v", err)
 		}
 		if d := cmp.Diff([]string{"5-0", "6-0", "7-0", "8-0", "9-0"}, streamIDs(t, c)); d != "" {
 			t.Errorf("stream (-want +got):\n%s", d)
