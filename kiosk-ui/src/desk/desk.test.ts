@@ -117,7 +117,7 @@ describe('the keyboard', () => {
 describe('today', () => {
   const now = Date.parse('2026-11-21T01:00:00Z')
   const lists: Record<string, unknown> = {
-    '/api/v1/callbacks?state=open': {
+    '/api/v1/callbacks?state=open&limit=500': {
       callbacks: [5, -1, 1, 15].map((left, id) => ({
         id,
         workdays_left: left,
@@ -126,7 +126,7 @@ describe('today', () => {
         state: left === 15 ? 'open' : 'calling',
       })),
     },
-    '/api/v1/callbacks?state=done': {
+    '/api/v1/callbacks?state=done&limit=100': {
       callbacks: [{ closed_at: '2026-11-20T16:30:00Z' }, { closed_at: '2026-11-20T15:30:00Z' }],
     },
     '/api/v1/devices': { devices: [{ name: 'a', online: false, faults: null }], waiting: 2 },

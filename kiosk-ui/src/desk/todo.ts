@@ -1,9 +1,10 @@
 // What waits for a person today, from the lists this account may read. A list
 // that fails is named and leaves the others standing.
 import { type Api, listOf } from './api'
+import { countClosedToday, readOpen } from './callbacks'
 import type { SectionId } from './permissions'
 import type { Callback, Device, SetAside } from './types'
-import { businessDay, byDeviceNeed, byNextToDo } from './words'
+import { byDeviceNeed } from './words'
 
 export interface Todo {
   /** Open call-backs, the next to do first; absent: not this account's work. */
@@ -38,14 +39,9 @@ export async function readTodo(
 }
 
 async function readCallbacks(api: Api, todo: Todo, now: number, zone: string | undefined): Promise<void> {
-  const [open, done] = await Promise.all([
-    api.get('/api/v1/callbacks?state=open'),
-    api.get('/api/v1/callbacks?state=done'),
-  ])
-  todo.callbacks = listOf<Callback>(open, 'callbacks').sort(byNextToDo)
-  todo.closedToday = listOf<Callback>(done, 'callbacks').filter(
-    (c) => c.closed_at && businessDay(Date.parse(c.closed_at), zone) === businessDay(now, zone),
-  ).length
+  const [open, closedToday] = await Promise.all([readOpen(api), countClosedToday(api, now, zone)])
+  todo.callbacks = open.items
+  todo.closedToday = closedToday
 }
 
 async function readDevices(api: Api, todo: Todo): Promise<void> {

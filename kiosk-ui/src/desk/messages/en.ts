@@ -182,6 +182,8 @@ const en: typeof zh = {
     closed_at: 'Closed',
     last_outcome: 'Last outcome',
     last_note: 'Last note',
+    more: 'Show more',
+    more_search: 'Only the last {n} closed were searched; search further back',
     transaction: 'Business',
     staff: 'Served by',
     staff_named: '{name} (work no. {number})',

@@ -165,6 +165,8 @@ export default {
     closed_at: '办结时间',
     last_outcome: '上次结果',
     last_note: '上次的记录',
+    more: '接着往下看',
+    more_search: '只搜了最近办结的 {n} 条，再往前搜',
     transaction: '业务',
     staff: '经办人',
     staff_named: '{name}（工号 {number}）',
