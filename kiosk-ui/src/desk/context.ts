@@ -5,9 +5,10 @@ import { useLanguage } from '../shared/i18n'
 import type { Api } from './api'
 import type { Command } from './keys'
 import type { Notices } from './notices'
+import { errorWords } from './problems'
 import type { Route } from './router'
 import type { Callback, Department, Organisation, Place, Session, Text } from './types'
-import { agoWords, errorWords, exactDay, exactTime, shortTime, type Words } from './words'
+import { agoWords, exactDay, exactTime, shortTime, type Words } from './words'
 
 export interface Desk {
   api: Api

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import { ApiError, OfflineError } from './api'
 import type { Account, Callback, Device } from './types'
 import {
   accountState,
@@ -11,10 +10,8 @@ import {
   deviceState,
   dueUrgency,
   dueWords,
-  errorWords,
   exactDay,
   exactTime,
-  lockWords,
   matches,
   setAsideReason,
   shortTime,
@@ -131,32 +128,6 @@ describe('an account', () => {
     [{ locked_until: '2026-11-21T06:59:59Z' }, 'active'],
     [{ must_change_password: true }, 'must_change'],
   ])('%j is %s', (more, state) => expect(accountState(more as Account, now)).toBe(state))
-})
-
-describe('an error', () => {
-  it.each([
-    [new OfflineError('network'), 'error.network'],
-    [new OfflineError('timeout'), 'error.timeout'],
-    [new ApiError(404, 'no_such_code', ''), 'error.no_such_code'],
-    [new ApiError(404, 'whatever', ''), 'error.not_found'],
-    [new ApiError(403, 'forbidden', ''), 'error.forbidden'],
-    [new ApiError(409, 'device_revoked', ''), 'error.conflict'],
-    [new ApiError(422, 'weak_password', '', '', 0, 'too_common'), 'error.weak.too_common'],
-    [new ApiError(422, 'weak_password', '', '', 0, 'new_rule'), 'error.weak_password'],
-    [new ApiError(500, 'internal', '', '7f3a'), 'error.server_id'],
-    [new ApiError(502, 'http_502', ''), 'error.server'],
-    [new ApiError(422, 'invalid_field', ''), 'error.refused'],
-    [new TypeError('bug'), 'error.unknown'],
-  ])('%s asks for %s', (error, key) => expect(errorWords(error).key).toBe(key))
-
-  it('says how long a lock-out lasts, rounded up', () => {
-    expect(errorWords(new ApiError(429, 'locked_out', '', '', 841))).toEqual({
-      key: 'error.locked_out_minutes',
-      with: { n: 15 },
-    })
-    expect(lockWords(59)).toEqual({ key: 'error.locked_out_seconds', with: { n: 59 } })
-    expect(lockWords(0)).toEqual({ key: 'error.locked_out', with: {} })
-  })
 })
 
 it('finds every word, in any field', () => {

@@ -1,7 +1,6 @@
 // Facts into message keys: each function gives a key of the desk's messages and
 // what goes into it, so that both languages say the same thing.
 import { knownZone } from '../shared/zone'
-import { ApiError, OfflineError } from './api'
 import type { Account, Callback, Device, Fault } from './types'
 
 export interface Words {
@@ -11,7 +10,8 @@ export interface Words {
 
 export type Urgency = 'now' | 'look' | 'calm' | 'past'
 
-const say = (key: string, params: Record<string, string | number> = {}): Words => ({ key, with: params })
+/** Words of a key and what goes into them. */
+export const say = (key: string, params: Record<string, string | number> = {}): Words => ({ key, with: params })
 
 /** How soon a call-back is due, in working days as the gateway counted them. */
 export function dueWords(workdaysLeft: number): Words {
@@ -142,62 +142,6 @@ export function shortTime(at: string | undefined, locale: string, now: number, z
   if (businessDay(then, zone) !== businessDay(now, zone))
     Object.assign(form, { month: locale === 'zh' ? 'long' : 'short', day: 'numeric' })
   return new Intl.DateTimeFormat(locale === 'zh' ? 'zh-CN' : 'en-GB', form).format(then)
-}
-
-const KNOWN_CODES = new Set([
-  'sign_in_failed',
-  'locked_out',
-  'weak_password',
-  'wrong_password',
-  'no_such_code',
-  'too_many_tries',
-  'already_exists',
-  'last_administrator',
-  'no_such_window',
-  'callback_done',
-  'no_number',
-  'forbidden',
-  'not_found',
-  'transaction_conflict',
-  'account_disabled',
-  'store_unavailable',
-  'busy',
-])
-
-const WEAK = new Set([
-  'too_short',
-  'too_long',
-  'contains_username',
-  'too_common',
-  'too_few_different_characters',
-  'not_text',
-  'unchanged',
-])
-
-/** What an error asks the reader to do. */
-export function errorWords(error: unknown): Words {
-  if (error instanceof OfflineError) return say(`error.${error.reason}`)
-  if (!(error instanceof ApiError)) return say('error.unknown')
-  if (error.code === 'locked_out') return lockWords(error.retryAfterSeconds)
-  if (error.code === 'too_many_tries') return say('error.too_many_tries', { minutes: minutesOf(error) })
-  if (error.code === 'weak_password' && WEAK.has(error.reason)) return say(`error.weak.${error.reason}`)
-  if (KNOWN_CODES.has(error.code)) return say(`error.${error.code}`)
-  if (error.status === 401) return say('error.signed_out')
-  if (error.status === 403) return say('error.forbidden')
-  if (error.status === 404) return say('error.not_found')
-  if (error.status === 409) return say('error.conflict')
-  if (error.status === 429) return say('error.too_many_tries', { minutes: minutesOf(error) })
-  if (error.status >= 500)
-    return error.requestId ? say('error.server_id', { id: error.requestId }) : say('error.server')
-  return say('error.refused', { code: error.code })
-}
-
-const minutesOf = (error: ApiError) => Math.max(1, Math.ceil((error.retryAfterSeconds || 600) / 60))
-
-export function lockWords(seconds: number): Words {
-  if (seconds <= 0) return say('error.locked_out')
-  if (seconds < 60) return say('error.locked_out_seconds', { n: Math.ceil(seconds) })
-  return say('error.locked_out_minutes', { n: Math.ceil(seconds / 60) })
 }
 
 /** Lower-cased substrings: enough for some hundreds of rows. Every word must be found. */
