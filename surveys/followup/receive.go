@@ -1,0 +1,294 @@
+package followup
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"qingfeng/surveys"
+	"qingfeng/surveys/texting"
+)
+
+// Receive takes a text from the number and gives the conversation as it is
+// afterwards, with what follows from it. now is when the text came in, so that
+// one which waited for the store still counts for its window.
+//
+// What a text is, in this order: a word the carrier acted on; a stop word;
+// anything else from a number that opted out; a clue; a call for help; the
+// choice between two patients; the answer to what was asked; too late.
+func (c Conversation) Receive(r Reply, now time.Time) (Conversation, []Effect) {
+	s := step{c: c.clone(), now: now, text: r.Text}
+	switch {
+	case r.Handled != "":
+		s.handled(r.Handled)
+	case stopWord(r.Text):
+		s.stop(true)
+	case s.c.OptedOut:
+		s.silent()
+	case s.isClue():
+		s.clue(false)
+	case helpWord(r.Text):
+		s.send(s.newest(), texting.PurposeHelp, Question{})
+	default:
+		s.survey()
+	}
+	return s.c, s.effects
+}
+
+// step is one Receive on its way.
+type step struct {
+	c       Conversation
+	now     time.Time
+	text    surveys.Secret
+	effects []Effect
+}
+
+func (s *step) add(e Effect) { s.effects = append(s.effects, e) }
+
+// handled follows a carrier that manages opt-outs itself: the state changes,
+// nothing is sent.
+func (s *step) handled(word string) {
+	switch word {
+	case "stop":
+		s.stop(false)
+	case "start":
+		if s.c.OptedOut {
+			s.resume()
+		}
+	}
+}
+
+// stop opts the number out. Whoever has opted out before hears nothing.
+func (s *step) stop(confirm bool) {
+	if s.c.OptedOut {
+		return
+	}
+	s.c.OptedOut = true
+	s.c.Number = NumberState{}
+	s.add(OptOut{At: s.now})
+	newest := s.newest()
+	s.endOpen(InvitationOptedOut)
+	if confirm {
+		s.send(newest, texting.PurposeOptedOut, Question{})
+	}
+}
+
+func (s *step) resume() {
+	s.c.OptedOut = false
+	s.add(Resume{At: s.now})
+}
+
+// silent takes a text of a number that opted out: it may come back, and it may
+// report a red envelope, but it is not answered beyond that.
+func (s *step) silent() {
+	switch {
+	case startWord(s.text):
+		s.resume()
+		s.send(s.newest(), texting.PurposeResumed, Question{})
+	case clueWords(s.text):
+		s.add(OpenClue{Text: s.text, Silent: true})
+	case s.stopped():
+		s.add(OpenClue{Text: s.text, Supplement: true})
+	default:
+		s.comment(nil, "")
+	}
+}
+
+// isClue reports whether the text opens the clue lane by its words. A plain no
+// while the envelope question is asked does not, though it may name what did
+// not happen.
+func (s *step) isClue() bool {
+	if !clueWords(s.text) {
+		return false
+	}
+	for i := range s.c.Threads {
+		t := &s.c.Threads[i]
+		if !t.open(s.now) || t.Mode != surveys.ModeReply {
+			continue
+		}
+		if q, left := t.NextQuestion(); left && q.Kind == QuestionEnvelope && readYesNo(s.text).said == saidNo {
+			return false
+		}
+	}
+	return true
+}
+
+// clue ends every open thread of the number and hands the text over.
+func (s *step) clue(envelope bool) {
+	newest := s.newest()
+	s.add(OpenClue{Text: s.text, Envelope: envelope})
+	s.endOpen(InvitationStopped)
+	s.c.Number = NumberState{}
+	s.send(newest, texting.PurposeClueReceived, Question{})
+}
+
+// survey takes a text that is none of the words that stand above a survey.
+func (s *step) survey() {
+	t, sure := s.addressed()
+	switch {
+	case len(s.c.Number.Which) > 0 && s.chooseThread():
+	case t != nil && sure:
+		s.answer(t)
+	case t != nil:
+		s.askWhich()
+	case s.stopped():
+		s.add(OpenClue{Text: s.text, Supplement: true})
+	default:
+		s.closed()
+	}
+}
+
+// addressed gives the thread a text belongs to: the newest open one. It is not
+// sure where the number has open threads of two patients and has not said since
+// which it speaks of.
+func (s *step) addressed() (t *Thread, sure bool) {
+	newest := -1
+	patients := 0
+	for i := range s.c.Threads {
+		one := &s.c.Threads[i]
+		if !one.open(s.now) {
+			continue
+		}
+		if newest < 0 || one.AskedAt.After(s.c.Threads[newest].AskedAt) {
+			newest = i
+		}
+		first := slices.IndexFunc(s.c.Threads, func(other Thread) bool { return other.open(s.now) && other.Patient == one.Patient })
+		if first == i {
+			patients++
+		}
+	}
+	if newest < 0 {
+		return nil, false
+	}
+	t = &s.c.Threads[newest]
+	if patients == 1 || !s.distinct() {
+		return t, true
+	}
+	focus := s.thread(s.c.Number.Focus)
+	if focus != nil && focus.open(s.now) && !t.AskedAt.After(s.c.Number.FocusedAt) {
+		return focus, true
+	}
+	return t, false
+}
+
+// distinct reports whether the open threads can be told apart by what a text
+// may name. Where all are of one ward and day, as of mother and child, the
+// answer counts for the same ward whoever it is about, and nobody is asked.
+func (s *step) distinct() bool {
+	labels := map[string]bool{}
+	for i := range s.c.Threads {
+		if t := &s.c.Threads[i]; t.open(s.now) {
+			labels[t.label("zh")] = true
+		}
+	}
+	return len(labels) > 1
+}
+
+func (s *step) thread(id InvitationID) *Thread {
+	for i := range s.c.Threads {
+		if s.c.Threads[i].Invitation == id && !id.IsZero() {
+			return &s.c.Threads[i]
+		}
+	}
+	return nil
+}
+
+// newest is the thread that was asked last, open or not; nil: none.
+func (s *step) newest() *Thread {
+	var newest *Thread
+	for i := range s.c.Threads {
+		if t := &s.c.Threads[i]; !t.AskedAt.IsZero() && (newest == nil || t.AskedAt.After(newest.AskedAt)) {
+			newest = t
+		}
+	}
+	return newest
+}
+
+// stopped reports whether a clue ended the newest thread and its window is
+// still open: what comes now may say more of it.
+func (s *step) stopped() bool {
+	t := s.newest()
+	return t != nil && t.State == InvitationStopped && s.now.Before(t.ClosesAt)
+}
+
+// endOpen ends every thread that is not over. One that was not texted yet ends
+// too: an invitation that waits for its hour must not leave any more.
+func (s *step) endOpen(state InvitationState) {
+	for i := range s.c.Threads {
+		if t := &s.c.Threads[i]; !t.ended() {
+			s.end(t, state)
+		}
+	}
+}
+
+func (s *step) end(t *Thread, state InvitationState) {
+	t.State = state
+	t.Progress.Asking, t.Progress.Clarified = "", false
+	s.add(EndInvitation{Invitation: t.Invitation, State: state})
+}
+
+// comment keeps the text with a thread, or with none.
+func (s *step) comment(t *Thread, question surveys.ItemID) {
+	keep := KeepComment{Question: question, Text: s.text, At: s.now}
+	if t != nil {
+		keep.Invitation = t.Invitation
+	}
+	s.add(keep)
+}
+
+// closed takes a text when nothing is open. After a complete survey it is a
+// further word; after a window that closed it is late, which is said once.
+func (s *step) closed() {
+	t := s.newest()
+	switch {
+	case t == nil:
+		s.comment(nil, "")
+	case t.State == InvitationComplete && s.now.Before(t.ClosesAt):
+		s.comment(t, "")
+	default:
+		s.comment(nil, "")
+		if t.State != InvitationComplete && t.State != InvitationOptedOut && !t.Progress.LateNoticed {
+			t.Progress.LateNoticed = true
+			s.send(t, texting.PurposeLate, Question{})
+		}
+	}
+}
+
+// send answers in the language of the thread's invitation, or in Chinese where
+// there is none. A question, when it is set, comes with its variables.
+func (s *step) send(t *Thread, purpose texting.Purpose, q Question) {
+	text := SendText{Purpose: purpose, Language: "zh", Question: q.ID}
+	if t != nil {
+		text.Invitation, text.Language = t.Invitation, t.Language
+	}
+	if q.ID != "" {
+		text.Variables = []texting.Variable{
+			{Name: VariableQuestion, Value: surveys.Secret(in(text.Language, q.Short))},
+			{Name: VariableChoices, Value: surveys.Secret(choiceList(q, text.Language))},
+		}
+	}
+	s.add(text)
+}
+
+// in gives a text's words in a language; Chinese where it is not known.
+func in(language string, t surveys.Text) string {
+	if language == "en" {
+		return t.EN
+	}
+	return t.ZH
+}
+
+// choiceList names the ends of a scale and what is between, as a text asks back.
+func choiceList(q Question, language string) string {
+	if q.Kind == QuestionEnvelope {
+		return in(language, surveys.Text{ZH: "没有／有", EN: "NO / YES"})
+	}
+	var out []string
+	for _, c := range q.Choices {
+		if c.Value != NotApplicable {
+			out = append(out, fmt.Sprintf("%d %s", c.Value, in(language, c.Text)))
+		}
+	}
+	return strings.Join(out, in(language, surveys.Text{ZH: "，", EN: ", "}))
+}
