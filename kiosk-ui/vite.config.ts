@@ -88,7 +88,7 @@ export default defineConfig({
     emptyOutDir: true,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: { tablet: page('tablet'), board: page('board'), desk: page('desk'), operator: page('operator') },
+      input: { tablet: page('tablet'), board: page('board'), desk: page('desk'), operator: page('operator'), phones: page('phones') },
     },
   },
   server: {
