@@ -88,11 +88,16 @@ func StartTCP(tb testing.TB, args ...string) *Server {
 // run starts a redis-server that keeps nothing on disk.
 func (s *Server) run(tb testing.TB, dir string, args []string) {
 	tb.Helper()
+	s.launch(tb, append([]string{"--save", "", "--appendonly", "no", "--dir", dir}, args...))
+}
+
+// launch starts a redis-server with these arguments, until the test ends.
+func (s *Server) launch(tb testing.TB, args []string) {
+	tb.Helper()
 	binary, err := exec.LookPath("redis-server")
 	if err != nil {
 		tb.Fatal("redis-server is not installed: run `make test`, which installs it")
 	}
-	args = append([]string{"--save", "", "--appendonly", "no", "--dir", dir}, args...)
 	var cmd *exec.Cmd
 	s.kill = func() {
 		_ = cmd.Process.Kill()

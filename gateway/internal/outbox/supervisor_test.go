@@ -27,6 +27,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // the outbox rows that are not pruned.
 type store struct {
 	committed chan struct{}
+	id        string
 
 	mu     sync.Mutex
 	facts  []surveys.Event // by sequence − 1
@@ -37,10 +38,11 @@ type store struct {
 
 var _ outbox.Source = (*store)(nil)
 
-func newStore() *store { return &store{committed: make(chan struct{}, 1)} }
+func newStore() *store { return &store{committed: make(chan struct{}, 1), id: "5707e"} }
 
-// StoreID is the same for all: those of one test are one store, restored.
-func (s *store) StoreID(context.Context) (string, error) { return "5707e", nil }
+// StoreID is the same for all unless a test says otherwise: those of one test
+// are one store, restored.
+func (s *store) StoreID(context.Context) (string, error) { return s.id, nil }
 
 func (s *store) record(events ...surveys.Event) {
 	s.mu.Lock()
@@ -150,7 +152,11 @@ type rig struct {
 
 func start(t *testing.T, s *redistest.Server, st *store, change ...func(o *outbox.Options)) *rig {
 	t.Helper()
-	c := open(t, s.URL)
+	return startOn(t, open(t, s.URL), st, change...)
+}
+
+func startOn(t *testing.T, c redis.UniversalClient, st *store, change ...func(o *outbox.Options)) *rig {
+	t.Helper()
 	now := func() time.Time { return noon }
 	o := outbox.Options{
 		Source: st, Client: c, Node: "n1", Zone: time.UTC, Now: now,
@@ -167,7 +173,7 @@ func start(t *testing.T, s *redistest.Server, st *store, change ...func(o *outbo
 	ended := make(chan error, 1)
 	go func() { ended <- sup.Run(ctx) }()
 	var once sync.Once
-	r := &rig{sup, st, c, outbox.Target{Source: st, Client: c, Node: "n1", Zone: time.UTC, Now: o.Now}, nil}
+	r := &rig{sup, st, c, outbox.Target{Source: st, Client: c, Node: o.Node, Zone: time.UTC, Now: o.Now}, nil}
 	r.stop = func() {
 		once.Do(func() {
 			cancel()
