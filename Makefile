@@ -3,6 +3,7 @@ SHELL := /bin/bash
 GO ?= go
 NPM ?= npm --loglevel=error
 CONFIG ?=
+FUZZTIME ?= 20s
 
 .DEFAULT_GOAL := help
 
@@ -40,7 +41,7 @@ test: tools ui lint test-all test-ui test-e2e ## Everything: installs what it ne
 
 .PHONY: test-go
 test-go: ## The Go tests that need only Go and gcc
-	@$(GO) vet ./... && $(GO) test -race -skip 'RealRedis|/RealRedis' ./...
+	@$(GO) vet ./... && $(GO) test -race -skip 'RealRedis|/RealRedis|MLLPSend' ./...
 
 # The whole suite, a real Redis included.
 .PHONY: test-all
@@ -55,13 +56,25 @@ test-ui: kiosk-ui/node_modules/.package-lock.json ## The tests of the screens' l
 test-e2e: build ## The real binary in a real browser
 	@cd kiosk-ui && $(NPM) run e2e --silent
 
+# What a target finds stays in testdata/fuzz of its package, where every later
+# `go test` tries it again: commit it with the repair.
+.PHONY: fuzz
+fuzz: ## Every fuzz target of the module, FUZZTIME=20s each
+	@list=$$($(GO) test -list '^Fuzz' ./...) || { echo "$$list"; exit 1; }; \
+	targets=$$(awk '/^Fuzz/ {name[n++] = $$1} /^ok/ {for (i = 0; i < n; i++) print $$2, name[i]; n = 0}' <<<"$$list"); \
+	[ -n "$$targets" ] || { echo "found no fuzz target"; exit 1; }; \
+	while read -r package target; do \
+		echo "$$target in $$package"; \
+		$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package" </dev/null || exit 1; \
+	done <<<"$$targets"
+
 .PHONY: lint
 lint: kiosk-ui/node_modules/.package-lock.json ## gofmt and biome
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "not gofmt'd:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
 	@cd kiosk-ui && $(NPM) run lint --silent
 
 .PHONY: tools
-tools: ## Install what the tests need: redis-server, chromium, fonts
+tools: ## Install what the tests need: redis-server, chromium, fonts, mllp_send
 	@.ci/tools
 
 .PHONY: bench
