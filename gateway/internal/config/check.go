@@ -22,6 +22,9 @@ func (l *loader) check(c *Config) {
 	l.checkZone(c)
 	l.checkNumbers(c)
 	l.checkGaming(c)
+	l.checkFollowup(c)
+	l.checkIntake(c)
+	l.checkCarriers(c)
 	if !oneOf(c.Log.Level, "debug", "info", "warn", "error") {
 		l.bad("log.level", "%q is not debug, info, warn or error", c.Log.Level)
 	}
@@ -167,22 +170,31 @@ func (c *Config) Origins() []string {
 
 func (l *loader) checkProxies(c *Config) {
 	for i, text := range c.TrustedProxies {
-		prefix, err := netip.ParsePrefix(text)
-		if err != nil {
-			var addr netip.Addr
-			if addr, err = netip.ParseAddr(text); err == nil {
-				prefix = netip.PrefixFrom(addr, addr.BitLen())
-			}
+		prefix, problem := parseNetwork(text)
+		if problem != "" {
+			l.bad(element("trusted_proxies", i), "%s", problem)
+			continue
 		}
-		switch {
-		case err != nil:
-			l.bad(element("trusted_proxies", i), `%q is not an address such as "10.0.0.5" or a network such as "10.0.0.0/24"`, text)
-		case prefix.Bits() == 0:
-			l.bad(element("trusted_proxies", i), "%q is every address there is; name the proxy's own", text)
-		default:
-			c.loaded.proxies = append(c.loaded.proxies, prefix.Masked())
+		c.loaded.proxies = append(c.loaded.proxies, prefix)
+	}
+}
+
+// parseNetwork reads an address or a network, or says what is wrong with it.
+func parseNetwork(text string) (netip.Prefix, string) {
+	prefix, err := netip.ParsePrefix(text)
+	if err != nil {
+		var addr netip.Addr
+		if addr, err = netip.ParseAddr(text); err == nil {
+			prefix = netip.PrefixFrom(addr, addr.BitLen())
 		}
 	}
+	switch {
+	case err != nil:
+		return prefix, fmt.Sprintf(`%q is not an address such as "10.0.0.5" or a network such as "10.0.0.0/24"`, text)
+	case prefix.Bits() == 0:
+		return prefix, fmt.Sprintf("%q is every address there is; name the one that is meant", text)
+	}
+	return prefix.Masked(), ""
 }
 
 // checkStorage judges data_dir, store, redis and node.
@@ -249,6 +261,18 @@ func (l *loader) checkNumbers(c *Config) {
 		{"board.min_answers", c.Board.MinAnswers, 10, 1000, "answers"},
 		{"board.batch_step", c.Board.BatchStep, 1, 1000, "answers"},
 		{"callbacks.close_workdays", c.Callbacks.CloseWorkdays, 1, 60, "working days"},
+		{"followup.delay_hours", c.Followup.DelayHours, 1, 720, "hours"},
+		{"followup.window_days", c.Followup.WindowDays, 1, 120, "days"},
+		{"followup.second_window_days", c.Followup.SecondWindowDays, 1, 180, "days"},
+		{"followup.reminder_from_day", c.Followup.ReminderFromDay, 1, 30, "days"},
+		{"followup.reminder_to_day", c.Followup.ReminderToDay, 0, 30, "days"},
+		{"followup.cooldown_days", c.Followup.CooldownDays, 0, 730, "days"},
+		{"followup.sampling_percent", c.Followup.SamplingPercent, 0, 100, "percent"},
+		{"followup.daily_budget_yuan", c.Followup.DailyBudgetYuan, 1, 1_000_000, "yuan"},
+		{"carriers.price_fen", c.Carriers.PriceFen, 0, 1000, "fen"},
+		{"carriers.texts_per_second", c.Carriers.TextsPerSecond, 1, 1000, "texts"},
+		{"carriers.in_flight", c.Carriers.InFlight, 1, 200, "texts"},
+		{"carriers.valid_hours", c.Carriers.ValidHours, 1, 24, "hours"},
 		{"limits.requests_per_second", c.Limits.RequestsPerSecond, 1, 100_000, "requests"},
 		{"limits.request_burst", c.Limits.RequestBurst, 1, 1_000_000, "requests"},
 		{"limits.window_requests_per_second", c.Limits.WindowRequestsPerSecond, 1, 100_000, "requests"},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"qingfeng/surveys"
+	"qingfeng/surveys/followup"
 	"qingfeng/surveys/workdays"
 )
 
@@ -34,6 +35,9 @@ type Config struct {
 	Enrolment      Enrolment          `yaml:"enrolment"`
 	Board          Board              `yaml:"board"`
 	Callbacks      Callbacks          `yaml:"callbacks"`
+	Followup       Followup           `yaml:"followup"`
+	Intake         Intake             `yaml:"intake"`
+	Carriers       Carriers           `yaml:"carriers"`
 	Limits         Limits             `yaml:"limits"`
 	Log            Log                `yaml:"log"`
 	Metrics        Metrics            `yaml:"metrics"`
@@ -179,6 +183,9 @@ const (
 type loaded struct {
 	zone           *time.Location
 	proxies        []netip.Prefix
+	peers          []netip.Prefix
+	form           *followup.Form
+	forms          []*followup.Form
 	organisation   *surveys.Organisation
 	questionnaires map[surveys.DeviceKind]*surveys.Questionnaire
 	roles          []Role
@@ -214,6 +221,9 @@ func Default() *Config {
 		Enrolment: Enrolment{CodeMinutes: 10, WaitingLimit: 50, WrongCodes: 10, WrongCodeMinutes: 10},
 		Board:     Board{CoalesceMS: 100, MinAnswers: 10, BatchStep: 10},
 		Callbacks: Callbacks{CloseWorkdays: 15},
+		Followup:  defaultFollowup(),
+		Intake:    defaultIntake(),
+		Carriers:  defaultCarriers(),
 		Limits:    Limits{RequestsPerSecond: 50, RequestBurst: 200, WindowRequestsPerSecond: 200, Sockets: 10000, FactsPerSecond: 200, FactBurst: 400},
 		Log:       Log{Level: "info", Format: "text"},
 		Metrics:   Metrics{Access: MetricsLoopback},
@@ -233,6 +243,10 @@ func (c *Config) Location() *time.Location { return c.loaded.zone }
 
 // Proxies are the networks whose X-Forwarded-* headers are believed.
 func (c *Config) Proxies() []netip.Prefix { return c.loaded.proxies }
+
+// MLLPPeers are the networks that may send messages about visits; nil means
+// whoever reaches the address.
+func (c *Config) MLLPPeers() []netip.Prefix { return c.loaded.peers }
 
 // Organisation is the hospital: its units, places and people.
 func (c *Config) Organisation() *surveys.Organisation { return c.loaded.organisation }

@@ -102,6 +102,8 @@ func (l *loader) organisation(c *Config) {
 		surveys.DeviceLobbyTablet:   l.questionnaire(l.file("questionnaires.lobby", c.Questionnaires.Lobby, builtinLobby)),
 	}
 	l.questionnairesApart(c.loaded.questionnaires)
+	l.forms(c)
+	l.intakeAliases(c)
 }
 
 // file gives the name to report and the text of the file a setting names, or

@@ -70,7 +70,7 @@ func TestProblemsOfSettings(t *testing.T) {
 		}},
 		{"proxies", "trusted_proxies: [10.0.0.0/8, proxy, \"::/0\"]\n", []string{
 			`settings.yaml:1: trusted_proxies[1]: "proxy" is not an address such as "10.0.0.5" or a network such as "10.0.0.0/24"`,
-			`settings.yaml:1: trusted_proxies[2]: "::/0" is every address there is; name the proxy's own`,
+			`settings.yaml:1: trusted_proxies[2]: "::/0" is every address there is; name the one that is meant`,
 		}},
 		{"PostgreSQL", "store: postgres://db/qf\n", []string{
 			`settings.yaml:1: store: names PostgreSQL, which this version cannot use yet: it keeps its facts in SQLite; name a file, or leave it empty`,
@@ -116,7 +116,7 @@ func TestProblemsOfSettings(t *testing.T) {
 func fieldsOfConfig() []string {
 	return []string{
 		"listen", "public_url", "allowed_origins", "trusted_proxies", "data_dir", "store", "redis", "node", "zone", "hospital", "roles",
-		"calendar", "nine_rules", "questionnaires", "tablet", "gaming", "accounts", "enrolment", "board", "callbacks", "limits", "log", "metrics",
+		"calendar", "nine_rules", "questionnaires", "tablet", "gaming", "accounts", "enrolment", "board", "callbacks", "followup", "intake", "carriers", "limits", "log", "metrics",
 	}
 }
 

@@ -22,6 +22,7 @@ type secrets struct {
 	phoneKey      []byte // nil: see PhoneKey
 	redisPassword string
 	metricsToken  string
+	carriers      carrierSecrets
 }
 
 // environment puts QINGFENG_* variables over the file's settings, and reads the
@@ -54,6 +55,7 @@ func (l *loader) environment(c *Config) {
 	}
 	s.redisPassword, _ = l.secret("QINGFENG_REDIS_PASSWORD")
 	s.metricsToken, _ = l.secret("QINGFENG_METRICS_TOKEN")
+	l.carrierSecrets(&s.carriers)
 }
 
 // secret gives a secret and the variable it came from; "" when neither the
@@ -134,6 +136,12 @@ func secretInFile(path string) string {
 		variable = "QINGFENG_PHONE_KEY"
 	case leaf == "redis_password" || strings.HasPrefix(path, "redis.") && leaf == "password":
 		variable = "QINGFENG_REDIS_PASSWORD"
+	case path == "carriers.twilio.auth_token":
+		variable = "QINGFENG_TWILIO_AUTH_TOKEN"
+	case path == "carriers.aliyun.access_key_secret":
+		variable = "QINGFENG_ALIYUN_ACCESS_KEY_SECRET"
+	case path == "carriers.generic.password" || path == "carriers.generic.secret":
+		variable = "QINGFENG_GENERIC_SECRET"
 	case leaf == "password" || leaf == "secret" || leaf == "token":
 		return "is a secret, which does not belong in a file like this; secrets come from QINGFENG_* variables or from files those name"
 	default:
