@@ -82,7 +82,7 @@ const en: typeof zh = {
   banner_other: '模拟手机：没有真实短信',
   language: '中文',
   language_title: '切换到中文',
-  list: 'Patients’ phones',
+  list: 'Phones on the desk',
   thread: 'Texts with {number}',
   count: '{n} in all',
   nothing: 'No texts yet',
@@ -145,9 +145,9 @@ const en: typeof zh = {
     loading: 'Opening…',
     forbidden: 'The simulated phones cannot be seen here',
     forbidden_hint:
-      'They show patients’ texts: they open on the computer Qingfeng runs on, or to a signed-in administrator.',
+      'They show what patients are sent: they open on the computer Qingfeng runs on, or to a signed-in administrator.',
     absent: 'There are no simulated phones here',
-    absent_hint: 'Texts go out through a real carrier, to the patients’ own phones.',
+    absent_hint: 'Texts go out through a real carrier, to real phones.',
     desk: 'Sign in at the desk',
   },
 }

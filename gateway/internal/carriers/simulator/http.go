@@ -42,7 +42,7 @@ const (
 // GET  Prefix?after=REVISION&boot=BOOT: the phones, at once when there is something newer, otherwise within 10 s
 // POST Prefix {"number"}: puts a phone on the desk; {"id"}
 // GET  Prefix/{phone}: its thread
-// POST Prefix/{phone}/replies {"id","text"}: 202
+// POST Prefix/{phone}/replies {"id","text"}: 202 {"status"}
 // POST Prefix/{phone}/failure {"failure"}: 204
 func (c *Carrier) Handler(allow func(*http.Request) bool) http.Handler {
 	mux := http.NewServeMux()
@@ -246,7 +246,7 @@ func (c *Carrier) serveReply(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	w.WriteHeader(http.StatusAccepted)
+	answer(w, http.StatusAccepted, map[string]string{"status": replySending})
 }
 
 func (c *Carrier) serveFailure(w http.ResponseWriter, r *http.Request) {

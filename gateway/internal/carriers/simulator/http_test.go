@@ -116,7 +116,7 @@ func TestTypingOnAPhone(t *testing.T) {
 			t.Fatalf("list %+v is not the one phone with its text", list)
 		}
 		target := fmt.Sprintf("%s/%d", Prefix, list.Phones[0].ID)
-		if w := ask(t, h, "POST", target+"/replies", fmt.Sprintf(`{"id":%q,"text":"不满意"}`, factID(3))); w.Code != http.StatusAccepted {
+		if w := ask(t, h, "POST", target+"/replies", fmt.Sprintf(`{"id":%q,"text":"不满意"}`, factID(3))); w.Code != http.StatusAccepted || !json.Valid(w.Body.Bytes()) {
 			t.Fatalf("a reply is answered %d %s", w.Code, w.Body)
 		}
 		synctest.Wait()
