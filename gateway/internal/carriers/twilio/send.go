@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"time"
 
@@ -75,7 +74,10 @@ func (c *Carrier) params(m texting.Message) *api.CreateMessageParams {
 // statusURL is where Twilio reports on a text. It bears our own id, so that a
 // report is recognised before the send has returned, and when it never does.
 func (c *Carrier) statusURL(m texting.Message) string {
-	return c.publicURL + StatusPath + "?message=" + url.QueryEscape(m.ID.String())
+	if m.ID.IsZero() {
+		return c.publicURL + StatusPath
+	}
+	return c.publicURL + StatusPath + "?message=" + m.ID.String()
 }
 
 // taken reads Twilio's word on a text.

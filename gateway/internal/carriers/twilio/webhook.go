@@ -199,8 +199,8 @@ func (c *Carrier) takeStatus(ctx context.Context, f form, query string) error {
 	}
 	status, known := statuses[said]
 	if !known {
-		if c.notices.once("status") {
-			c.opt.Logger.Warn("Twilio gives a status nobody here knows; it was acknowledged and not kept")
+		if isWord(said) && c.notices.once("status "+said) {
+			c.opt.Logger.Warn("Twilio gives a status nobody here knows; it was acknowledged and not kept", slog.String("status", said))
 		}
 		return nil
 	}
@@ -225,6 +225,12 @@ func messageID(query string) (surveys.FactID, error) {
 		return surveys.FactID{}, surveys.ErrFactID
 	}
 	return surveys.ParseFactID(raw)
+}
+
+// isWord reports whether s may stand in a log: 1 to 32 lower-case letters and
+// underscores.
+func isWord(s string) bool {
+	return s != "" && len(s) <= 32 && !strings.ContainsFunc(s, func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
 }
 
 func isMessageSID(id string) bool { return isSID(id, "SM") || isSID(id, "MM") }
