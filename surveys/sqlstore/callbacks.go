@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"qingfeng/surveys"
+	"qingfeng/surveys/followup"
 	"qingfeng/surveys/registers"
 )
 
@@ -23,6 +24,14 @@ type Callback struct {
 	// empty when nobody asked, Staff also when the window's system named nobody.
 	Kind  surveys.WindowKind
 	Staff surveys.StaffID
+	// Mode is how a survey after discharge was answered; empty: the patient
+	// rated on a tablet. Then Rating is the invitation's id, Comment all that
+	// the patient wrote, and the number is the one given in the answer or else
+	// the one the survey went to.
+	Mode surveys.Mode
+	// Wish reports that the patient asked in a survey to be called. Without a
+	// grade, Grade is 0.
+	Wish bool
 }
 
 // CallbackFilter chooses call-backs; zero fields choose all.
@@ -38,10 +47,11 @@ type CallbackFilter struct {
 
 const callbackColumns = `SELECT c.id, c.rating, c.at, c.opened_on, c.due_on, coalesce(d.text, ''), coalesce(p.text, ''), c.grade, c.state,
 	c.outcome, c.note, c.closed_at, coalesce(t.tags, ''), coalesce(t.comment, ''), coalesce(length(t.phone), 0) > 0,
-	coalesce(v.text, ''), coalesce(m.kind, ''), coalesce(m.staff, '')
+	coalesce(v.text, ''), coalesce(m.kind, ''), coalesce(m.staff, ''), coalesce(w.text, ''), coalesce(s.wants_call, 0)
 	FROM callbacks c LEFT JOIN names d ON d.id = c.department LEFT JOIN names p ON p.id = c.place LEFT JOIN details t ON t.rating = c.rating
 	LEFT JOIN facts f ON f.id = c.rating LEFT JOIN ratings r ON r.day = f.day AND r.id = c.rating LEFT JOIN names v ON v.id = r.version
-	LEFT JOIN prompts m ON m.id = r.dedupe_key` // of an unasked rating it is the rating's own id, which no prompt has
+	LEFT JOIN prompts m ON m.id = r.dedupe_key -- of an unasked rating it is the rating's own id, which no prompt has
+	LEFT JOIN responses s ON s.invitation = c.rating LEFT JOIN invitations i ON i.id = s.invitation LEFT JOIN names w ON w.id = i.mode`
 
 // callbackRow is a call-back as it is kept: its tags have no words yet.
 type callbackRow struct {
@@ -55,11 +65,12 @@ func scanCallback(row interface{ Scan(...any) error }) (c callbackRow, err error
 	var at, closed int64
 	var tags string
 	err = row.Scan(&c.ID, &rating, &at, &c.OpenedOn, &c.DueOn, &c.Department, &c.Place, &c.Grade, &c.State, &c.Outcome, &c.Note, &closed,
-		&tags, &c.Comment, &c.HasPhone, &c.version, &c.Kind, &c.Staff)
+		&tags, &c.Comment, &c.HasPhone, &c.version, &c.Kind, &c.Staff, &c.Mode, &c.Wish)
 	if err != nil {
 		return callbackRow{}, orNotFound(err)
 	}
 	copy(c.Rating[:], rating)
+	c.HasPhone = c.HasPhone || c.Mode != ""
 	c.At, c.ClosedAt = moment(at), moment(closed)
 	c.tags = strings.Fields(tags)
 	return c, nil
@@ -71,6 +82,13 @@ func (s *Store) worded(ctx context.Context, rows ...callbackRow) ([]Callback, er
 	list := make([]Callback, len(rows))
 	for i, r := range rows {
 		list[i] = r.Callback
+		if r.Mode != "" {
+			comment, err := s.surveyComment(ctx, r.Rating)
+			if err != nil {
+				return nil, err
+			}
+			list[i].Comment = comment
+		}
 		if len(r.tags) == 0 {
 			continue
 		}
@@ -81,6 +99,38 @@ func (s *Store) worded(ctx context.Context, rows ...callbackRow) ([]Callback, er
 		list[i].Tags = q.TagWords(r.Grade, r.tags)
 	}
 	return list, nil
+}
+
+// surveyComment is all that a patient wrote in a survey, a line each.
+func (s *Store) surveyComment(ctx context.Context, invitation followup.InvitationID) (surveys.Secret, error) {
+	answers, err := s.answers(ctx, s.reading, invitation)
+	if err != nil {
+		return "", err
+	}
+	var lines []string
+	for _, a := range answers {
+		if a.Text != "" {
+			lines = append(lines, string(a.Text))
+		}
+	}
+	return surveys.Secret(strings.Join(lines, "\n")), nil
+}
+
+// numberToCall gives the sealed number of a call-back, and the id it is bound
+// to: the one left with a rating, the one given in a survey's answer, or the
+// one the survey went to.
+func (t *tx) numberToCall(c *callbackRow) (sealed []byte, bound surveys.FactID, err error) {
+	if c.Mode == "" {
+		var detail []byte
+		err := t.row("SELECT id, phone FROM details WHERE rating = ? AND length(phone) > 0", c.Rating[:]).Scan(&detail, &sealed)
+		if err != nil {
+			return nil, bound, orNotFound(err)
+		}
+		return sealed, surveys.FactID(detail), nil
+	}
+	err = t.row(`SELECT CASE WHEN length(s.phone) > 0 THEN s.phone ELSE i.number END FROM responses s JOIN invitations i ON i.id = s.invitation
+		WHERE s.invitation = ?`, c.Rating[:]).Scan(&sealed)
+	return sealed, c.Rating, orNotFound(err)
 }
 
 // Callbacks lists call-backs: unfinished ones by their due day, the one that
@@ -172,12 +222,11 @@ func (s *Store) RevealPhone(ctx context.Context, id registers.CallbackID, by Act
 		if err != nil {
 			return err
 		}
-		var detail, sealed []byte
-		err = t.row("SELECT id, phone FROM details WHERE rating = ? AND length(phone) > 0", c.Rating[:]).Scan(&detail, &sealed)
+		sealed, bound, err := t.numberToCall(&c)
 		if err != nil {
-			return orNotFound(err)
+			return err
 		}
-		if number, err = unseal(s.keys.phone, sealed, surveys.FactID(detail)); err != nil {
+		if number, err = unseal(s.keys.phone, sealed, bound); err != nil {
 			return err
 		}
 		if _, err := t.exec("UPDATE callbacks SET state = ? WHERE id = ?", string(c.Take().State), int64(id)); err != nil {

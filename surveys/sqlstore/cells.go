@@ -15,11 +15,13 @@ const (
 	kindOffered  = 3
 	kindTested   = 4
 	kindFlagged  = 5
+	kindAnswered = 6
 )
 
 var eventKinds = [...]surveys.EventKind{
 	kindRated: surveys.EventRatingRecorded, kindDetailed: surveys.EventRatingDetailed,
 	kindOffered: surveys.EventPromptOffered, kindTested: surveys.EventSelfTested, kindFlagged: surveys.EventRatingFlagged,
+	kindAnswered: surveys.EventAnswerRecorded,
 }
 
 var eventSeries = [...]surveys.Series{0: surveys.SeriesAsked, 1: surveys.SeriesUnasked, 2: ""}
@@ -38,7 +40,8 @@ func seriesNumber(s surveys.Series) uint8 {
 type nameID int32
 
 // cell is an event without its moment and identity: events of one cell count
-// together. hour is -1 where the hour is not kept.
+// together. hour is -1 where the hour is not kept. grade holds the value where an
+// event has one instead.
 type cell struct {
 	day                                                         surveys.Day
 	department, place, staff, version, item, mode, tags, device nameID
@@ -48,13 +51,17 @@ type cell struct {
 }
 
 func (c *cell) event(names map[nameID]string) surveys.Event {
-	return surveys.Event{
+	e := surveys.Event{
 		Kind: eventKinds[c.kind], Day: c.day, Hour: int(c.hour),
 		Department: surveys.DepartmentID(names[c.department]), Place: surveys.PlaceID(names[c.place]),
 		Staff: surveys.StaffRef(names[c.staff]), Version: surveys.VersionID(names[c.version]), Item: surveys.ItemID(names[c.item]),
 		Mode: surveys.Mode(names[c.mode]), Series: eventSeries[c.series], Grade: surveys.Grade(c.grade), Flagged: c.flagged,
 		Tags: parseTags(names[c.tags]), Device: names[c.device], KeyWorked: c.keyWorked,
 	}
+	if c.kind == kindAnswered {
+		e.Grade, e.Value = 0, int(c.grade)
+	}
+	return e
 }
 
 // columns are the cell's values in the order of insertCount, without n.
@@ -204,6 +211,9 @@ func (w *writer) cellOf(e *surveys.Event) (cell, error) {
 		if kind == e.Kind {
 			c.kind = uint8(n)
 		}
+	}
+	if c.kind == kindAnswered {
+		c.grade = uint8(e.Value)
 	}
 	for _, f := range []struct {
 		id   *nameID

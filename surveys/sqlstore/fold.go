@@ -134,6 +134,9 @@ func (r *recount) run(ctx context.Context, conns []*sql.Conn) error {
 	if err := r.tests(ctx, conns[0]); err != nil {
 		return fmt.Errorf("count self-tests: %w", err)
 	}
+	if err := r.surveys(ctx, conns[0]); err != nil {
+		return fmt.Errorf("count surveys: %w", err)
+	}
 	return nil
 }
 
@@ -299,4 +302,34 @@ func (r *recount) tests(ctx context.Context, conn *sql.Conn) error {
 		r.counts[cell{kind: kindTested, series: 2, day: surveys.Day(v[0].(int64)), hour: r.hour(v[1]), department: id(2), place: id(3), device: id(4), keyWorked: v[5].(int64) != 0}]++
 		return nil
 	})
+}
+
+// surveys counts what left the surveys after discharge: invitations a carrier
+// took, overall grades, and the answers of responses that have ended.
+func (r *recount) surveys(ctx context.Context, conn *sql.Conn) error {
+	const where = " > 0 AND %[1]s >= ? AND %[1]s <= ?"
+	for _, part := range []struct {
+		kind, series  uint8
+		query, column string
+	}{
+		{kindOffered, 0, `SELECT i.offered_day, i.offered_hour, i.department, i.place, i.mode, 0, 0, 0, 0 FROM invitations i WHERE `, "i.offered_day"},
+		{kindRated, 0, `SELECT s.graded_day, s.graded_hour, i.department, i.place, i.mode, i.form, s.grade_item, s.grade, s.grade_flagged
+			FROM responses s JOIN invitations i ON i.id = s.invitation WHERE `, "s.graded_day"},
+		{kindAnswered, 2, `SELECT s.ended_day, s.ended_hour, i.department, i.place, i.mode, i.form, a.item, a.value, s.flags <> 0
+			FROM responses s JOIN invitations i ON i.id = s.invitation JOIN answers a ON a.invitation = s.invitation AND a.scored = 1 WHERE `, "s.ended_day"},
+	} {
+		query := part.query + part.column + fmt.Sprintf(where, part.column)
+		err := scan(ctx, conn, 9, query, []driver.Value{int64(r.from), int64(r.to)}, func(v []driver.Value) error {
+			id := func(i int) nameID { return nameID(v[i].(int64)) }
+			r.counts[cell{
+				kind: part.kind, series: part.series, day: surveys.Day(v[0].(int64)), hour: r.hour(v[1]), department: id(2), place: id(3), mode: id(4),
+				version: id(5), item: id(6), grade: uint8(v[7].(int64)), flagged: v[8].(int64) != 0,
+			}]++
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -17,8 +18,11 @@ import (
 
 // keys are the keys derived from Options.PhoneKey, one per purpose.
 type keys struct {
-	phone, setAside     cipher.AEAD
-	index, staff, proof []byte
+	phone, setAside                cipher.AEAD
+	person, message, answer        cipher.AEAD
+	payload, memory, clue          cipher.AEAD
+	index, staff, proof            []byte
+	people, codes, content, source []byte
 }
 
 func deriveKeys(secret []byte) (*keys, error) {
@@ -33,7 +37,17 @@ func deriveKeys(secret []byte) (*keys, error) {
 	}{
 		{"seal phone numbers", nil, &k.phone},
 		{"seal set-aside bodies", nil, &k.setAside},
+		{"seal names and numbers of patients", nil, &k.person},
+		{"seal text messages", nil, &k.message},
+		{"seal answers", nil, &k.answer},
+		{"seal messages of other systems", nil, &k.payload},
+		{"seal conversations", nil, &k.memory},
+		{"clue", nil, &k.clue},
 		{"index phone numbers", &k.index, nil},
+		{"index patients and visits", &k.people, nil},
+		{"index survey codes", &k.codes, nil},
+		{"recognise messages", &k.content, nil},
+		{"recognise sources", &k.source, nil},
 		{"refer to staff", &k.staff, nil},
 		{"prove the key", &k.proof, nil},
 	} {
@@ -54,6 +68,30 @@ func deriveKeys(secret []byte) (*keys, error) {
 		}
 	}
 	return &k, nil
+}
+
+// rowID stands for a numbered row where text is bound to what it belongs to;
+// table has at most six letters, so that no UUIDv7 is like it.
+func rowID(table string, number int64) (id surveys.FactID) {
+	copy(id[:8], table)
+	binary.BigEndian.PutUint64(id[8:], uint64(number))
+	return id
+}
+
+// sealText seals text that may be empty: empty stays empty.
+func sealText(a cipher.AEAD, text surveys.Secret, id surveys.FactID) []byte {
+	if text == "" {
+		return []byte{}
+	}
+	return seal(a, []byte(text), id)
+}
+
+func unsealText(a cipher.AEAD, sealed []byte, id surveys.FactID) (surveys.Secret, error) {
+	if len(sealed) == 0 {
+		return "", nil
+	}
+	text, err := unseal(a, sealed, id)
+	return surveys.Secret(text), err
 }
 
 // errSealed says nothing of the content.

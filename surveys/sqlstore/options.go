@@ -14,7 +14,7 @@ import (
 var (
 	ErrNotFound            = errors.New("not found")
 	ErrExists              = errors.New("exists already")
-	ErrFrozen              = errors.New("questionnaire revision is published with other content")
+	ErrFrozen              = errors.New("revision is published with other content")
 	ErrTransactionConflict = errors.New("transaction number is known with another body")
 	ErrNoStore             = errors.New("there is no store yet; start the gateway once")
 	ErrOlderSchema         = errors.New("store was written by an older version of this program; start the gateway once with this version")
@@ -25,6 +25,10 @@ var (
 	ErrClosed              = errors.New("store is closed")
 	ErrUnavailable         = errors.New("store cannot write")
 	ErrInUse               = errors.New("database is in use by another process")
+	ErrNoVisitNumber       = errors.New("visit has no number")
+	ErrNoPatientNumber     = errors.New("patient has no number")
+	ErrEnded               = errors.New("survey has ended")
+	ErrTooManyTries        = errors.New("too many wrong codes")
 )
 
 // DefaultQueueLimit bounds what waits for the writer. At 25,000 facts a second

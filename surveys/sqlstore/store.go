@@ -30,8 +30,10 @@ type Store struct {
 	writer  *writer
 	keeper  *keeper
 	events  chan struct{}
-	// published holds the questionnaires that were read, by version.
-	published sync.Map
+	texts   chan struct{} // signalled when texts were queued
+	// published and forms hold the questionnaires and the forms that were read,
+	// by version.
+	published, forms sync.Map
 }
 
 // Open opens or creates the database at opt.Path, migrates it to this
@@ -55,7 +57,7 @@ func Open(ctx context.Context, opt Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		opt: opt, keys: k, lock: lock, events: make(chan struct{}, 1),
+		opt: opt, keys: k, lock: lock, events: make(chan struct{}, 1), texts: make(chan struct{}, 1),
 		writing: openPool(opt.Path, roleWriter, 1),
 		reading: openPool(opt.Path, roleReader, max(readerConnections, runtime.NumCPU())),
 		keeping: openPool(opt.Path, roleKeeper, 1),

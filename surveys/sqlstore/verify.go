@@ -147,8 +147,21 @@ func verifyRows(ctx context.Context, db querier, report *Report) error {
 		{"%d low ratings have no call-back", fmt.Sprintf(`SELECT count(*) FROM ratings r WHERE grade <= 2 AND NOT (series = 1 AND flags & %d <> 0)
 			AND NOT EXISTS (SELECT 1 FROM callbacks c WHERE c.rating = r.id)`, surveys.FlagBurst)}, // those beyond a device's bound are flagged
 		{"%d call-backs have neither a low rating nor a number", `SELECT count(*) FROM callbacks c LEFT JOIN facts f ON f.id = c.rating
-			LEFT JOIN ratings r ON r.day = f.day AND r.id = f.id WHERE r.grade IS NULL OR r.grade > 2
+			LEFT JOIN ratings r ON r.day = f.day AND r.id = f.id WHERE r.grade IS NULL AND NOT EXISTS (SELECT 1 FROM responses s WHERE s.invitation = c.rating
+			AND (s.grade IN (1, 2) OR s.wants_call = 1)) OR r.grade > 2
 			AND NOT EXISTS (SELECT 1 FROM details d WHERE d.rating = c.rating AND length(d.phone) > 0)`},
+		{"%d low grades of surveys have no call-back", `SELECT count(*) FROM responses s WHERE grade IN (1, 2)
+			AND NOT EXISTS (SELECT 1 FROM callbacks c WHERE c.rating = s.invitation)`},
+		{"%d invitations are marked as answered without a response", `SELECT count(*) FROM invitations i WHERE answered_at > 0
+			AND NOT EXISTS (SELECT 1 FROM responses s WHERE s.invitation = i.id)`},
+		{"%d responses go on though their invitations have ended", `SELECT count(*) FROM responses s JOIN invitations i ON i.id = s.invitation
+			WHERE s.ended_at = 0 AND i.ended_at > 0`},
+		{"%d invitations are marked as offered without a text that was taken", `SELECT count(*) FROM invitations i WHERE offered_day > 0
+			AND NOT EXISTS (SELECT 1 FROM texts x WHERE x.invitation = i.id AND x.purpose = 'invite' AND x.taken_at > 0)`},
+		{"%d overall answers are not the grade that was counted", `SELECT count(*) FROM responses s LEFT JOIN answers a ON a.invitation = s.invitation
+			AND a.item = s.grade_item WHERE s.grade > 0 AND coalesce(a.value, 0) <> s.grade`},
+		{"%d texts wait for a person who opted out", `SELECT count(*) FROM texts x WHERE x.state = 'waiting' AND x.urgency = 1
+			AND EXISTS (SELECT 1 FROM opt_outs o WHERE o.number_index = x.number_index AND o.ended_at = 0)`},
 		{"%d asked ratings answer a prompt that is not marked as rated and shown", `SELECT count(*) FROM ratings r
 			LEFT JOIN prompts p ON p.id = r.dedupe_key WHERE r.series = 0 AND (p.id IS NULL OR p.rated_at = 0 OR p.shown_at = 0)`},
 		{"%d prompts are marked as rated without a rating", `SELECT count(*) FROM prompts p WHERE rated_at <> 0

@@ -152,6 +152,7 @@ CREATE TABLE responses (
     ended_at      INTEGER NOT NULL DEFAULT 0,
     ended_day     INTEGER NOT NULL DEFAULT 0,
     ended_hour    INTEGER NOT NULL DEFAULT 0,
+    wants_call    INTEGER NOT NULL DEFAULT 0,
     phone         BLOB NOT NULL DEFAULT x''
 ) WITHOUT ROWID;
 CREATE INDEX responses_graded ON responses (graded_day) WHERE graded_day > 0;
