@@ -158,7 +158,7 @@ func (r *reader) clause(c clause) {
 // commentFrom reports whether a comment may begin at i: after a space, in
 // Chinese, and not with a word that goes on with what stands before it.
 func commentFrom(s []rune, i int) bool {
-	return at(s, i-1) == ' ' && isHan(s[i]) && !slices.Contains([]rune("的地得吗么个才到至或不没多来几以"), s[i])
+	return at(s, i-1) == ' ' && isHan(at(s, i)) && !slices.Contains([]rune("的地得吗么个才到至或不没多来几以"), at(s, i))
 }
 
 // beginsList reports whether the clause is the 1 of "1、护士好 2、…", which
