@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"qingfeng/surveys"
+	"qingfeng/surveys/replies"
 	"qingfeng/surveys/texting"
 )
 
@@ -14,6 +15,10 @@ import (
 // asks by link or code has asked nothing a text could answer: what comes is a
 // comment.
 func (s *step) answer(t *Thread) {
+	if !t.Progress.CallWanted && wantsCall(s.text) {
+		t.Progress.CallWanted = true
+		s.add(OpenCallback{Invitation: t.Invitation, Grade: t.Progress.Grade, Asked: true})
+	}
 	q, left := t.NextQuestion()
 	if t.Mode != surveys.ModeReply || !left {
 		s.comment(t, "")
@@ -31,14 +36,14 @@ func (s *step) answer(t *Thread) {
 }
 
 func (s *step) answerScale(t *Thread, q Question) {
-	read := readScale(s.text, q)
-	if !read.ok {
+	read := understand(s.text, q)
+	if read.Ask() {
 		s.notUnderstood(t, q)
 		return
 	}
-	s.record(t, q, read.value, read.rest)
+	s.record(t, q, read.Value, read.Comment)
 	if q.Overall {
-		t.Progress.Grade = surveys.Grade(read.value)
+		t.Progress.Grade = surveys.Grade(read.Value)
 		if t.Progress.Grade.Low() {
 			s.add(OpenCallback{Invitation: t.Invitation, Grade: t.Progress.Grade})
 		}
@@ -47,14 +52,14 @@ func (s *step) answerScale(t *Thread, q Question) {
 }
 
 func (s *step) answerEnvelope(t *Thread, q Question) {
-	switch read := readYesNo(s.text); read.said {
-	case saidYes:
-		s.clue(true)
-	case saidNo:
-		s.record(t, q, EnvelopeNo, read.rest)
-		s.next(t)
-	default:
+	switch read := understand(s.text, q); {
+	case read.Ask():
 		s.notUnderstood(t, q)
+	case read.Value == replies.Yes:
+		s.clue(true)
+	default:
+		s.record(t, q, EnvelopeNo, read.Comment)
+		s.next(t)
 	}
 }
 
@@ -86,7 +91,7 @@ func (s *step) next(t *Thread) {
 		return
 	}
 	s.end(t, t.Progress.Outcome(t.Form, t.Mode))
-	if t.Progress.Grade.Low() {
+	if t.Progress.Grade.Low() || t.Progress.CallWanted {
 		s.send(t, texting.PurposeThanksLow, Question{})
 		return
 	}
@@ -159,7 +164,7 @@ func (s *step) chooseThread() bool {
 		s.releaseHeld()
 		return false
 	}
-	n, ok := readNumber(s.text, len(which))
+	n, ok := chosen(s.text, len(which))
 	if !ok {
 		s.comment(nil, "")
 		return true

@@ -41,6 +41,8 @@ type Progress struct {
 	Passed   []surveys.ItemID `json:"passed,omitempty"`
 	// Grade is the answer to the overall question; 0: none.
 	Grade surveys.Grade `json:"grade,omitempty"`
+	// CallWanted says that the patient asked to be phoned.
+	CallWanted bool `json:"call_wanted,omitempty"`
 	// LateNoticed says that the one notice to late texts was given.
 	LateNoticed bool `json:"late_noticed,omitempty"`
 }

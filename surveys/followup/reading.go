@@ -1,59 +1,78 @@
 package followup
 
 import (
-	"strings"
+	"regexp"
+	"strconv"
 
 	"qingfeng/surveys"
+	"qingfeng/surveys/replies"
 )
 
-// said is what a text says to a yes-or-no question.
-type said int
-
-const (
-	saidNothing said = iota
-	saidYes
-	saidNo
-)
-
-type reading struct {
-	ok    bool
-	value int
-	said  said
-	rest  surveys.Secret
-}
-
-func stopWord(text surveys.Secret) bool  { return is(text, "STOP", "T", "TD", "退订") }
-func startWord(text surveys.Secret) bool { return is(text, "START", "恢复") }
-func helpWord(text surveys.Secret) bool  { return is(text, "HELP", "帮助") }
-func clueWords(text surveys.Secret) bool { return strings.Contains(string(text), "红包") }
-func is(text surveys.Secret, words ...string) bool {
-	for _, w := range words {
-		if strings.TrimSpace(string(text)) == w {
-			return true
+// scaleOf is a question as its text asked it: by the numbers of its values or
+// by its choices' own words. "Not applicable" has no number in a text and is
+// said in words.
+func scaleOf(q Question) replies.Scale {
+	if q.Kind == QuestionEnvelope {
+		return replies.YesNo()
+	}
+	worst, best := q.Ends()
+	s := replies.Scale{Worst: worst, Best: best}
+	for _, c := range q.Choices {
+		choice := replies.Choice{Value: c.Value, Words: []string{c.Text.ZH, c.Text.EN}}
+		if c.Value != NotApplicable {
+			choice.Label = strconv.Itoa(c.Value)
 		}
+		s.Choices = append(s.Choices, choice)
 	}
-	return false
+	return s
 }
-func readYesNo(text surveys.Secret) reading {
-	if is(text, "没有") {
-		return reading{said: saidNo}
-	}
-	if is(text, "有") {
-		return reading{said: saidYes}
-	}
-	return reading{}
+
+// understand reads a text as the answer to a question.
+func understand(text surveys.Secret, q Question) replies.Reading {
+	return replies.Understand(string(text), scaleOf(q))
 }
-func readScale(text surveys.Secret, q Question) reading {
-	n, ok := readNumber(text, 10)
-	if ok && q.Takes(n) {
-		return reading{ok: true, value: n}
+
+// chosen reads a text as a choice of one of n numbered things.
+func chosen(text surveys.Secret, n int) (int, bool) {
+	s := replies.Scale{}
+	for i := range n {
+		s.Choices = append(s.Choices, replies.Choice{Value: i + 1, Label: strconv.Itoa(i + 1)})
 	}
-	return reading{}
+	r := replies.Understand(string(text), s)
+	return r.Value, !r.Ask()
 }
-func readNumber(text surveys.Secret, most int) (int, bool) {
-	if len(text) == 1 && text[0] >= '1' && int(text[0]-'0') <= most {
-		return int(text[0] - '0'), true
+
+// remark is what a text says to a question that asks for words: nothing where
+// it is no more than a no.
+func remark(text surveys.Secret) surveys.Secret {
+	if r := replies.Understand(string(text), replies.YesNo()); !r.Ask() && r.Value == replies.No && r.Comment == "" {
+		return ""
 	}
-	return 0, false
+	return text
 }
-func remark(text surveys.Secret) surveys.Secret { return text }
+
+// Words that ask for a call, and words before them that ask for none.
+var (
+	callWords = regexp.MustCompile(`请?给我(?:回个?|打个?|来个?)电话|请(?:尽快|马上|快点)?(?:回电|联系我|来电)|(?:回|打)个?电话给我|(?i:\b(?:call|phone|ring) me\b)`)
+	noCall    = regexp.MustCompile(`(?:不|别|勿|莫|甭|没有?|无需|拒绝)[^，。！？,.!?]*$|(?i:\b(?:not|never|no|without)\b|n't)[^,.!?]*$`)
+)
+
+// wantsCall reports whether the patient asks to be phoned. It opens a call-back
+// and nothing else: where the words deceive, somebody calls for nothing.
+func wantsCall(text surveys.Secret) bool {
+	at := callWords.FindStringIndex(string(text))
+	return at != nil && !noCall.MatchString(string(text[:at[0]]))
+}
+
+// bounded cuts a text to what is kept of one: surveys.MaxComment characters. A
+// text message is shorter than that; a forged one need not be.
+func bounded(text surveys.Secret) surveys.Secret {
+	n := 0
+	for i := range text {
+		if n == surveys.MaxComment {
+			return text[:i]
+		}
+		n++
+	}
+	return text
+}

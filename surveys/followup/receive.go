@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"qingfeng/surveys"
+	"qingfeng/surveys/replies"
 	"qingfeng/surveys/texting"
 )
 
@@ -18,17 +19,17 @@ import (
 // anything else from a number that opted out; a clue; a call for help; the
 // choice between two patients; the answer to what was asked; too late.
 func (c Conversation) Receive(r Reply, now time.Time) (Conversation, []Effect) {
-	s := step{c: c.clone(), now: now, text: r.Text}
+	s := step{c: c.clone(), now: now, text: bounded(r.Text)}
 	switch {
 	case r.Handled != "":
 		s.handled(r.Handled)
-	case stopWord(r.Text):
+	case replies.StopWord(string(s.text)):
 		s.stop(true)
 	case s.c.OptedOut:
 		s.silent()
 	case s.isClue():
-		s.clue(false)
-	case helpWord(r.Text):
+		s.clue(s.saysYes())
+	case replies.HelpWord(string(s.text)):
 		s.send(s.newest(), texting.PurposeHelp, Question{})
 	default:
 		s.survey()
@@ -65,6 +66,7 @@ func (s *step) stop(confirm bool) {
 		return
 	}
 	s.c.OptedOut = true
+	s.releaseHeld()
 	s.c.Number = NumberState{}
 	s.add(OptOut{At: s.now})
 	newest := s.newest()
@@ -83,10 +85,10 @@ func (s *step) resume() {
 // report a red envelope, but it is not answered beyond that.
 func (s *step) silent() {
 	switch {
-	case startWord(s.text):
+	case replies.StartWord(string(s.text)):
 		s.resume()
 		s.send(s.newest(), texting.PurposeResumed, Question{})
-	case clueWords(s.text):
+	case replies.Clue(string(s.text)):
 		s.add(OpenClue{Text: s.text, Silent: true})
 	case s.stopped():
 		s.add(OpenClue{Text: s.text, Supplement: true})
@@ -99,24 +101,29 @@ func (s *step) silent() {
 // while the envelope question is asked does not, though it may name what did
 // not happen.
 func (s *step) isClue() bool {
-	if !clueWords(s.text) {
-		return false
-	}
-	for i := range s.c.Threads {
-		t := &s.c.Threads[i]
-		if !t.open(s.now) || t.Mode != surveys.ModeReply {
-			continue
-		}
-		if q, left := t.NextQuestion(); left && q.Kind == QuestionEnvelope && readYesNo(s.text).said == saidNo {
-			return false
-		}
-	}
-	return true
+	text := string(s.text)
+	return replies.Clue(text) && !(s.asksEnvelope() && !replies.ClueIn(text, replies.YesNo()))
+}
+
+// saysYes reports whether the text is a plain yes to the envelope question.
+func (s *step) saysYes() bool {
+	r := replies.Understand(string(s.text), replies.YesNo())
+	return s.asksEnvelope() && !r.Ask() && r.Value == replies.Yes
+}
+
+// asksEnvelope reports whether an open thread waits for the answer to the
+// envelope question.
+func (s *step) asksEnvelope() bool {
+	return slices.ContainsFunc(s.c.Threads, func(t Thread) bool {
+		q, left := t.NextQuestion()
+		return left && q.Kind == QuestionEnvelope && t.Mode == surveys.ModeReply && t.open(s.now)
+	})
 }
 
 // clue ends every open thread of the number and hands the text over.
 func (s *step) clue(envelope bool) {
 	newest := s.newest()
+	s.releaseHeld()
 	s.add(OpenClue{Text: s.text, Envelope: envelope})
 	s.endOpen(InvitationStopped)
 	s.c.Number = NumberState{}
@@ -258,17 +265,33 @@ func (s *step) closed() {
 // send answers in the language of the thread's invitation, or in Chinese where
 // there is none. A question, when it is set, comes with its variables.
 func (s *step) send(t *Thread, purpose texting.Purpose, q Question) {
-	text := SendText{Purpose: purpose, Language: "zh", Question: q.ID}
+	text := SendText{Purpose: purpose, Language: "zh"}
 	if t != nil {
 		text.Invitation, text.Language = t.Invitation, t.Language
 	}
 	if q.ID != "" {
-		text.Variables = []texting.Variable{
-			{Name: VariableQuestion, Value: surveys.Secret(in(text.Language, q.Short))},
-			{Name: VariableChoices, Value: surveys.Secret(choiceList(q, text.Language))},
-		}
+		text.ask(q)
 	}
 	s.add(text)
+}
+
+// ask has a text ask a question.
+func (text *SendText) ask(q Question) {
+	text.Question = q.ID
+	text.Variables = []texting.Variable{
+		{Name: VariableQuestion, Value: surveys.Secret(in(text.Language, q.Short))},
+		{Name: VariableChoices, Value: surveys.Secret(choiceList(q, text.Language))},
+	}
+}
+
+// Ask is the text of an invitation or a reminder. In reply mode it asks the
+// question that is open.
+func (t *Thread) Ask(purpose texting.Purpose) SendText {
+	text := SendText{Invitation: t.Invitation, Purpose: purpose, Language: t.Language}
+	if q, left := t.NextQuestion(); left && t.Mode == surveys.ModeReply {
+		text.ask(q)
+	}
+	return text
 }
 
 // in gives a text's words in a language; Chinese where it is not known.

@@ -1,0 +1,79 @@
+package followup
+
+import (
+	"fmt"
+	"strings"
+
+	"qingfeng/surveys"
+)
+
+// stayID makes the invitation of the n-th stay of a transcript, and name finds
+// its letter again.
+func stayID(n int) InvitationID { return InvitationID{15: byte(n + 1)} }
+
+func name(id InvitationID) string {
+	if id.IsZero() {
+		return "-"
+	}
+	return string(rune('a' + id[15] - 1))
+}
+
+// lines writes effects down.
+func (p *Player) lines(effects []Effect) []Line {
+	var out []Line
+	for _, e := range effects {
+		note := func(format string, args ...any) { out = append(out, Line{'#', fmt.Sprintf(format, args...)}) }
+		switch e := e.(type) {
+		case SendText:
+			out = append(out, Line{'<', oneLine(fmt.Sprintf("[%s %s] %s", e.Purpose, name(e.Invitation), p.render(e)))})
+		case RecordAnswer:
+			note("answer %s %s=%d%s", name(e.Invitation), e.Answer.Question, e.Answer.Value, quoted(e.Answer.Text))
+		case KeepComment:
+			note("comment %s%s%s", name(e.Invitation), before(" ", string(e.Question)), quoted(e.Text))
+		case OptOut:
+			note("opted out")
+		case Resume:
+			note("resumed")
+		case OpenClue:
+			note("clue%s%s%s", flag(e.Envelope, " envelope"), flag(e.Supplement, " supplement"), flag(e.Silent, " silent"))
+		case OpenCallback:
+			note("callback %s grade=%d%s", name(e.Invitation), e.Grade, flag(e.Asked, " asked"))
+		case EndInvitation:
+			note("end %s %s", name(e.Invitation), e.State)
+		}
+	}
+	return out
+}
+
+// Plain words a text by its purpose's variables alone, in place of the
+// hospital's templates.
+func Plain(text SendText) string {
+	var parts []string
+	for _, v := range text.Variables {
+		parts = append(parts, string(v.Value))
+	}
+	return strings.Join(parts, " | ")
+}
+
+func quoted(text surveys.Secret) string {
+	if text == "" {
+		return ""
+	}
+	return " " + oneLine("“"+string(text)+"”")
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func before(mark, text string) string {
+	if text == "" {
+		return ""
+	}
+	return mark + text
+}
+
+func flag(set bool, word string) string {
+	if set {
+		return word
+	}
+	return ""
+}
