@@ -35,29 +35,24 @@ func moment(text string, zone *time.Location) (time.Time, bool) {
 // that no child is taken for older. A day the calendar does not have, one
 // before 1880 and one after the message is none.
 func birthday(text string, at time.Time, zone *time.Location) surveys.Day {
-	var t time.Time
+	var first, last time.Time
 	var err error
 	switch {
 	case len(text) == 4:
-		t, err = time.Parse("2006", text)
-		t = t.AddDate(1, 0, -1)
+		first, err = time.Parse("2006", text)
+		last = first.AddDate(1, 0, -1)
 	case len(text) == 6:
-		t, err = time.Parse("200601", text)
-		t = t.AddDate(0, 1, -1)
+		first, err = time.Parse("200601", text)
+		last = first.AddDate(0, 1, -1)
 	case len(text) >= 8:
-		t, err = time.Parse("20060102", text[:8])
+		first, err = time.Parse("20060102", text[:8])
+		last = first
 	default:
 		return 0
 	}
-	if err != nil || t.Year() < 1880 {
+	today := surveys.DayOf(at, zone)
+	if err != nil || first.Year() < 1880 || surveys.DayOf(first, time.UTC) > today {
 		return 0
 	}
-	day := surveys.DayOf(t, time.UTC)
-	if last := surveys.DayOf(at, zone); day > last {
-		if len(text) >= 8 {
-			return 0
-		}
-		return last // a baby's year
-	}
-	return day
+	return min(surveys.DayOf(last, time.UTC), today) // a baby's year is not over
 }

@@ -42,26 +42,25 @@ func moment(text string, zone *time.Location) (time.Time, bool) {
 // the last day it can be.
 func birthday(text string, latest surveys.Day) (surveys.Day, bool) {
 	text = strings.TrimSpace(norm.NFKC.String(text))
-	t, whole := moment(text, time.UTC)
+	first, whole := moment(text, time.UTC)
+	last := first
 	if !whole {
 		year, err := time.Parse("2006", text)
 		month, err2 := time.Parse("2006-01", strings.TrimRight(chineseDate.Replace(text), "- "))
 		switch {
 		case err == nil:
-			t = year.AddDate(1, 0, -1)
+			first, last = year, year.AddDate(1, 0, -1)
 		case err2 == nil:
-			t = month.AddDate(0, 1, -1)
+			first, last = month, month.AddDate(0, 1, -1)
 		default:
 			return 0, false
 		}
 	}
-	year, month, day := t.Date() // the date as written, whatever its offset
-	born := surveys.Day(year*10_000 + int(month)*100 + day)
-	switch {
-	case born < 18800101, whole && born > latest:
+	if day := dayAsWritten(first); day < 18800101 || day > latest {
 		return 0, false
-	case born > latest:
-		return latest, true
 	}
-	return born, true
+	return min(dayAsWritten(last), latest), true
 }
+
+// dayAsWritten is the day of a moment in its own offset.
+func dayAsWritten(t time.Time) surveys.Day { return surveys.DayOf(t, t.Location()) }
