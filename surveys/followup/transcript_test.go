@@ -67,3 +67,71 @@ func TestTranscripts(t *testing.T) {
 		})
 	}
 }
+
+func TestTranscriptsThatCannotBeRead(t *testing.T) {
+	const head = "stay: wang ward 2026-11-17 zh sms_reply\n\n"
+	for _, tt := range []struct{ name, text, want string }{
+		{"nothing", "", `read transcript: no stay: write one as "stay: wang 心血管内科病区 2026-11-17 zh sms_reply"`},
+		{"a head that is none", "5 points\n", `read transcript: line 1: "5 points" is not key: value`},
+		{"an unknown key", "titel: x\n", `read transcript: line 1: "titel" is not title, form, start, opted out or stay`},
+		{"a start that is none", "start: noon\n", `read transcript: line 1: start is not a time such as "2006-01-02 15:04"`},
+		{"a stay without a mode", "stay: wang ward 2026-11-17 zh\n", `read transcript: line 1: a stay has a patient, a ward, a day of discharge, a language and a mode`},
+		{"a stay on no day", "stay: wang ward Tuesday zh sms_reply\n", `read transcript: line 1: the day of discharge is not one such as 2026-11-17`},
+		{"a stay in French", "stay: wang ward 2026-11-17 fr sms_reply\n", `read transcript: line 1: the language is not zh or en`},
+		{"a stay by post", "stay: wang ward 2026-11-17 zh letter\n", `read transcript: line 1: the mode is not sms_reply, sms_link or sms_code`},
+		{"ten stays", strings.Repeat("stay: wang ward 2026-11-17 zh sms_reply\n", 10), `read transcript: line 10: more than 9 stays`},
+		{"a line without a mark", head + "5\n", `read transcript: line 3: begins with none of > < # @ and a space`},
+		{"a mark without a space", head + ">5\n", `read transcript: line 3: begins with none of > < # @ and a space`},
+		{"too long", head + strings.Repeat("> 5\n", 2000), `read transcript: more than 2000 lines`},
+		{"no such form", "form: none\n" + head, `replay transcript: there is no form "none"`},
+		{"no such stay", head + "@ invite b\n", `replay transcript: there is no stay "b"`},
+		{"no such direction", head + "@ phone a\n", `replay transcript: "phone a" is no direction`},
+		{"no such state", head + "@ end a happily\n", `replay transcript: "end a happily" is no direction`},
+		{"no such span", head + "@ +2w\n", `replay transcript: "2w" is no time span such as 90m, 2h or 43d`},
+		{"a span without a number", head + "@ +h\n", `replay transcript: "h" is no time span such as 90m, 2h or 43d`},
+	} {
+		script, err := followup.ParseTranscript(tt.text)
+		if err == nil {
+			_, err = script.Replay(forms(t), followup.Plain)
+		}
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("%s: error is %v, want %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+// FuzzTranscript reads and plays anything. What can be read is written so that
+// it reads the same, and a replayed talk replays to itself.
+func FuzzTranscript(f *testing.F) {
+	paths, _ := filepath.Glob("testdata/transcripts/*.txt")
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add("stay: a b 2026-11-17 zh sms_reply\n@ invite a\n@ +99999d\n> {stop} x\n> {\n>\n")
+	all := forms(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		script, err := followup.ParseTranscript(text)
+		if err != nil {
+			return
+		}
+		again, err := followup.ParseTranscript(script.String())
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v", err)
+		}
+		if script.String() != again.String() {
+			t.Fatalf("read back it is another transcript:\n%s\n%s", script, again)
+		}
+		played, err := script.Replay(all, followup.Plain)
+		if err != nil {
+			return
+		}
+		twice, err := played.Replay(all, followup.Plain)
+		if err != nil || twice.String() != played.String() {
+			t.Fatalf("replayed twice it goes another way (%v):\n%s\n%s", err, played, twice)
+		}
+	})
+}

@@ -3,13 +3,16 @@ package followup
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"qingfeng/surveys"
 )
 
 // stayID makes the invitation of the n-th stay of a transcript, and name finds
 // its letter again.
-func stayID(n int) InvitationID { return InvitationID{15: byte(n + 1)} }
+func stayID(n int) InvitationID {
+	return surveys.NewFactID(time.Unix(0, 0), [10]byte{9: byte(n + 1)})
+}
 
 func name(id InvitationID) string {
 	if id.IsZero() {
