@@ -59,14 +59,16 @@ type TwilioCarrier struct {
 	ObfuscateNumbers    bool   `yaml:"obfuscate_numbers"`
 }
 
-// AliyunCarrier are the settings of Aliyun's short message service; its keys
-// come from AliyunSecret and AliyunCallbackSecret.
+// AliyunCarrier are the settings of Alibaba Cloud's short message service; its
+// secrets come from AliyunSecrets.
 type AliyunCarrier struct {
-	AccessKeyID string           `yaml:"access_key_id"`
-	Endpoint    string           `yaml:"endpoint"`
-	SignName    string           `yaml:"sign_name"` // "": SignatureText
-	Inbound     bool             `yaml:"inbound"`
-	Templates   []AliyunTemplate `yaml:"templates"`
+	AccessKeyID  string           `yaml:"access_key_id"`
+	Endpoint     string           `yaml:"endpoint"`  // "": the public one
+	SignName     string           `yaml:"sign_name"` // "": the signature of the messages
+	Replies      bool             `yaml:"replies"`
+	Extension    string           `yaml:"extension"`
+	PushNetworks []string         `yaml:"push_networks"`
+	Templates    []AliyunTemplate `yaml:"templates"`
 }
 
 // AliyunTemplate is the registered template for a purpose and language.
@@ -77,18 +79,109 @@ type AliyunTemplate struct {
 }
 
 // GenericCarrier are the settings of a gateway that is spoken to in plain HTTP;
-// its secret comes from GenericSecret.
+// its secrets come from GenericSecrets. What each means is said at the options
+// of gateway/internal/carriers/generic.
 type GenericCarrier struct {
-	URL     string `yaml:"url"`
-	User    string `yaml:"user"`
-	From    string `yaml:"from"`
-	Inbound bool   `yaml:"inbound"`
-	Links   bool   `yaml:"links"`
+	Preset            string           `yaml:"preset"` // "" or kannel
+	Username          string           `yaml:"username"`
+	Inbound           bool             `yaml:"inbound"`
+	Links             bool             `yaml:"links"`
+	SignatureRequired bool             `yaml:"signature_required"`
+	OptOutManaged     bool             `yaml:"opt_out_managed"`
+	CountryCode       string           `yaml:"country_code"`
+	NationalLength    int              `yaml:"national_length"`
+	Request           GenericRequest   `yaml:"request"`
+	Accepted          GenericAccepted  `yaml:"accepted"`
+	Refusals          []GenericRefusal `yaml:"refusals"`
+	Webhook           GenericWebhook   `yaml:"webhook"`
+}
+
+// GenericRequest is how a text is handed over.
+type GenericRequest struct {
+	Method  string       `yaml:"method"`
+	URL     string       `yaml:"url"`
+	Format  string       `yaml:"format"`
+	Fields  []NamedValue `yaml:"fields"`
+	Headers []NamedValue `yaml:"headers"`
+}
+
+// NamedValue is a field or header with what it holds.
+type NamedValue struct {
+	Name  string `yaml:"name"`
+	Value string `yaml:"value"`
+}
+
+// GenericAccepted is what a yes looks like.
+type GenericAccepted struct {
+	Statuses  []int  `yaml:"statuses"`
+	Pattern   string `yaml:"pattern"`
+	Pointer   string `yaml:"pointer"`
+	Value     string `yaml:"value"`
+	IDPattern string `yaml:"id_pattern"`
+	IDPointer string `yaml:"id_pointer"`
+}
+
+// GenericRefusal says what follows from an answer that is no yes.
+type GenericRefusal struct {
+	Status  int           `yaml:"status"`
+	Pattern string        `yaml:"pattern"`
+	Class   texting.Class `yaml:"class"`
+	Code    string        `yaml:"code"`
+}
+
+// GenericWebhook is how reports and replies come in.
+type GenericWebhook struct {
+	Format       string        `yaml:"format"`
+	SecretHeader string        `yaml:"secret_header"`
+	SecretField  string        `yaml:"secret_field"`
+	Answer       string        `yaml:"answer"`
+	Report       GenericReport `yaml:"report"`
+	Reply        GenericReply  `yaml:"reply"`
+}
+
+// GenericReport names the parameters of a delivery report.
+type GenericReport struct {
+	ID         string          `yaml:"id"`
+	ProviderID string          `yaml:"provider_id"`
+	Status     string          `yaml:"status"`
+	Code       string          `yaml:"code"`
+	Statuses   []GenericStatus `yaml:"statuses"`
+}
+
+// GenericStatus says what a value of the status parameter means.
+type GenericStatus struct {
+	Value  string         `yaml:"value"`
+	Status texting.Status `yaml:"status"`
+}
+
+// GenericReply names the parameters of a patient's text.
+type GenericReply struct {
+	ID   string `yaml:"id"`
+	From string `yaml:"from"`
+	To   string `yaml:"to"`
+	Text string `yaml:"text"`
 }
 
 // carrierSecrets are the carriers' keys, from the environment or files.
 type carrierSecrets struct {
-	twilio, twilioPrevious, aliyun, aliyunCallback, generic surveys.Secret
+	twilio, twilioPrevious surveys.Secret
+	aliyun                 AliyunSecrets
+	generic                GenericSecrets
+}
+
+// AliyunSecrets are what Alibaba Cloud and the gateway know each other by. Empty
+// ones are not set.
+type AliyunSecrets struct {
+	AccessKeySecret surveys.Secret
+	// PushToken is part of the addresses the service pushes to.
+	PushToken, PreviousPushToken surveys.Secret
+}
+
+// GenericSecrets are the password that a text is handed over with, and what
+// webhooks must show. Empty ones are not set.
+type GenericSecrets struct {
+	Password               surveys.Secret
+	Secret, PreviousSecret surveys.Secret
 }
 
 func defaultCarriers() Carriers {
@@ -96,7 +189,14 @@ func defaultCarriers() Carriers {
 		Default: CarrierSimulator, Routes: []Route{}, PriceFen: 5, Prices: []Price{},
 		TextsPerSecond: 10, InFlight: 8, ValidHours: 10,
 		Twilio: TwilioCarrier{OptOut: "standard"},
-		Aliyun: AliyunCarrier{Endpoint: "https://dysmsapi.aliyuncs.com", Inbound: true, Templates: []AliyunTemplate{}},
+		Aliyun: AliyunCarrier{PushNetworks: []string{}, Templates: []AliyunTemplate{}},
+		Generic: GenericCarrier{
+			CountryCode: "86", NationalLength: 11,
+			Request:  GenericRequest{Method: "POST", Format: "form", Fields: []NamedValue{}, Headers: []NamedValue{}},
+			Accepted: GenericAccepted{Statuses: []int{200, 201, 202}},
+			Refusals: []GenericRefusal{},
+			Webhook:  GenericWebhook{Report: GenericReport{Statuses: []GenericStatus{}}},
+		},
 	}
 }
 
@@ -143,16 +243,8 @@ func (c *Config) TwilioTokens() (current, previous surveys.Secret) {
 	return s.twilio, s.twilioPrevious
 }
 
-// AliyunSecret is the secret of the access key; AliyunCallbackSecret is what
-// Aliyun's callbacks carry in their path.
-func (c *Config) AliyunSecret() surveys.Secret { return c.loaded.secrets.carriers.aliyun }
+// AliyunSecrets are the secrets of Alibaba Cloud's service.
+func (c *Config) AliyunSecrets() AliyunSecrets { return c.loaded.secrets.carriers.aliyun }
 
-// AliyunCallbackSecret is the part of the callbacks' address that only Aliyun
-// knows; empty: callbacks are not taken.
-func (c *Config) AliyunCallbackSecret() surveys.Secret {
-	return c.loaded.secrets.carriers.aliyunCallback
-}
-
-// GenericSecret is the password of the generic carrier, which its callbacks
-// carry too.
-func (c *Config) GenericSecret() surveys.Secret { return c.loaded.secrets.carriers.generic }
+// GenericSecrets are the secrets of the generic carrier.
+func (c *Config) GenericSecrets() GenericSecrets { return c.loaded.secrets.carriers.generic }

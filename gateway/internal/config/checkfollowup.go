@@ -121,10 +121,10 @@ func (l *loader) intakeAliases(c *Config) {
 		at := element("intake."+list, i) + ".code"
 		if strings.TrimSpace(code) == "" || len(code) > 80 {
 			l.late(at, "%q is not a code (1 to 80 bytes)", code)
-		} else if seen[code] {
+		} else if seen[strings.ToLower(code)] {
 			l.late(at, "%q is mapped twice", code)
 		}
-		seen[code] = true
+		seen[strings.ToLower(code)] = true
 	}
 	seen := map[string]bool{}
 	for i, a := range c.Intake.Wards {
@@ -161,9 +161,12 @@ func (l *loader) carrierSecrets(s *carrierSecrets) {
 	}{
 		{"QINGFENG_TWILIO_AUTH_TOKEN", &s.twilio},
 		{"QINGFENG_TWILIO_PREVIOUS_AUTH_TOKEN", &s.twilioPrevious},
-		{"QINGFENG_ALIYUN_ACCESS_KEY_SECRET", &s.aliyun},
-		{"QINGFENG_ALIYUN_CALLBACK_SECRET", &s.aliyunCallback},
-		{"QINGFENG_GENERIC_SECRET", &s.generic},
+		{"QINGFENG_ALIYUN_ACCESS_KEY_SECRET", &s.aliyun.AccessKeySecret},
+		{"QINGFENG_ALIYUN_PUSH_TOKEN", &s.aliyun.PushToken},
+		{"QINGFENG_ALIYUN_PREVIOUS_PUSH_TOKEN", &s.aliyun.PreviousPushToken},
+		{"QINGFENG_GENERIC_PASSWORD", &s.generic.Password},
+		{"QINGFENG_GENERIC_SECRET", &s.generic.Secret},
+		{"QINGFENG_GENERIC_PREVIOUS_SECRET", &s.generic.PreviousSecret},
 	} {
 		text, _ := l.secret(v.name)
 		*v.into = surveys.Secret(text)
@@ -237,10 +240,18 @@ func (l *loader) checkAliyun(c *Config) {
 	if a.AccessKeyID == "" {
 		l.bad("carriers.aliyun.access_key_id", "is missing")
 	}
-	if c.loaded.secrets.carriers.aliyun == "" {
+	if c.loaded.secrets.carriers.aliyun.AccessKeySecret == "" {
 		l.bad("carriers.aliyun", "is used: set QINGFENG_ALIYUN_ACCESS_KEY_SECRET or QINGFENG_ALIYUN_ACCESS_KEY_SECRET_FILE")
 	}
-	l.checkEndpoint("carriers.aliyun.endpoint", a.Endpoint, false)
+	if a.Replies && c.loaded.secrets.carriers.aliyun.PushToken == "" {
+		l.bad("carriers.aliyun.replies", "is true, and replies are pushed to an address with a token: set QINGFENG_ALIYUN_PUSH_TOKEN or QINGFENG_ALIYUN_PUSH_TOKEN_FILE")
+	}
+	for i, text := range a.PushNetworks {
+		if _, problem := parseNetwork(text); problem != "" {
+			l.bad(element("carriers.aliyun.push_networks", i), "%s", problem)
+		}
+	}
+	l.checkEndpoint("carriers.aliyun.endpoint", a.Endpoint, true)
 	if len(a.Templates) == 0 {
 		l.bad("carriers.aliyun.templates", "is empty: Aliyun sends registered templates only")
 	}
@@ -264,9 +275,25 @@ func (l *loader) checkAliyun(c *Config) {
 
 func (l *loader) checkGeneric(c *Config) {
 	g := &c.Carriers.Generic
-	l.checkEndpoint("carriers.generic.url", g.URL, false)
-	if c.loaded.secrets.carriers.generic == "" {
-		l.bad("carriers.generic", "is used: set QINGFENG_GENERIC_SECRET or QINGFENG_GENERIC_SECRET_FILE")
+	l.checkEndpoint("carriers.generic.request.url", g.Request.URL, false)
+	if !oneOf(g.Preset, "", "kannel") {
+		l.bad("carriers.generic.preset", `%q is not kannel or ""`, g.Preset)
+	}
+	for _, list := range []struct {
+		key    string
+		values []NamedValue
+	}{{"carriers.generic.request.fields", g.Request.Fields}, {"carriers.generic.request.headers", g.Request.Headers}} {
+		seen := map[string]string{}
+		for i, v := range list.values {
+			l.checkCode(element(list.key, i)+".name", v.Name, seen)
+		}
+	}
+	seen := map[string]string{}
+	for i, s := range g.Webhook.Report.Statuses {
+		l.checkCode(element("carriers.generic.webhook.report.statuses", i)+".value", s.Value, seen)
+	}
+	if g.Inbound && c.loaded.secrets.carriers.generic.Secret == "" {
+		l.bad("carriers.generic.inbound", "is true, and webhooks must show a secret: set QINGFENG_GENERIC_SECRET or QINGFENG_GENERIC_SECRET_FILE")
 	}
 }
 

@@ -72,10 +72,10 @@ func TestProblemsOfTheFollowup(t *testing.T) {
 		}},
 		{
 			"aliases",
-			"intake:\n  wards:\n    - {code: A, ward: cardiology-ward}\n    - {code: A, ward: window-9}\n    - {code: B, ward: discharge-1}\n" +
+			"intake:\n  wards:\n    - {code: A, ward: cardiology-ward}\n    - {code: a, ward: window-9}\n    - {code: B, ward: discharge-1}\n" +
 				"  services: [{code: CAR, department: heart}]\n  attendings: [{code: \"\", department: cardiology}]\n",
 			[]string{
-				`settings.yaml:4: intake.wards[1].code: "A" is mapped twice`,
+				`settings.yaml:4: intake.wards[1].code: "a" is mapped twice`,
 				`settings.yaml:4: intake.wards[1].ward: "window-9" is not the id of a ward`,
 				`settings.yaml:5: intake.wards[2].ward: "discharge-1" is not the id of a ward`,
 				`settings.yaml:6: intake.services[0].department: "heart" is not the id of a department`,
@@ -98,7 +98,7 @@ const (
 )
 
 func TestProblemsOfTheCarriers(t *testing.T) {
-	token := env(map[string]string{"QINGFENG_TWILIO_AUTH_TOKEN": "t", "QINGFENG_ALIYUN_ACCESS_KEY_SECRET": "a", "QINGFENG_GENERIC_SECRET": "g"})
+	token := env(map[string]string{"QINGFENG_TWILIO_AUTH_TOKEN": "t", "QINGFENG_ALIYUN_ACCESS_KEY_SECRET": "a", "QINGFENG_GENERIC_SECRET": "g", "QINGFENG_ALIYUN_PUSH_TOKEN": "p"})
 	for _, tt := range []struct {
 		name, yaml string
 		env        func(string) string
@@ -121,19 +121,25 @@ func TestProblemsOfTheCarriers(t *testing.T) {
 		}},
 		{"Twilio's stand-in on this machine", "public_url: https://a.example\ncarriers:\n  default: twilio\n  twilio: {account_sid: " + account +
 			", from: \"+15005550006\", base_url: \"http://127.0.0.1:4002\"}\n", token, nil},
-		{"Aliyun", "carriers:\n  default: aliyun\n  aliyun:\n    access_key_id: LTAI\n    templates: [{purpose: invite, language: zh, code: SMS_1}]\n", token, nil},
-		{"Aliyun badly set up", "carriers:\n  default: aliyun\n  aliyun:\n    endpoint: ftp://x\n    templates:\n      - {purpose: advert, language: fr, code: one}\n", noEnv, []string{
+		{"Aliyun", "carriers:\n  default: aliyun\n  aliyun:\n    access_key_id: LTAI\n    replies: true\n    templates: [{purpose: invite, language: zh, code: SMS_1}]\n", token, nil},
+		{"Aliyun badly set up", "carriers:\n  default: aliyun\n  aliyun:\n    endpoint: ftp://x\n    replies: true\n    push_networks: [here]\n    templates:\n      - {purpose: advert, language: fr, code: one}\n", noEnv, []string{
 			`settings.yaml:3: carriers.aliyun.access_key_id: is missing`,
 			`settings.yaml:3: carriers.aliyun: is used: set QINGFENG_ALIYUN_ACCESS_KEY_SECRET or QINGFENG_ALIYUN_ACCESS_KEY_SECRET_FILE`,
 			`settings.yaml:4: carriers.aliyun.endpoint: must begin with https://`,
-			`settings.yaml:6: carriers.aliyun.templates[0].purpose: "advert" is not a purpose of a text`,
-			`settings.yaml:6: carriers.aliyun.templates[0].language: "fr" is not zh or en`,
-			`settings.yaml:6: carriers.aliyun.templates[0].code: "one" is not a template's code such as SMS_123456789`,
+			`settings.yaml:5: carriers.aliyun.replies: is true, and replies are pushed to an address with a token: set QINGFENG_ALIYUN_PUSH_TOKEN or QINGFENG_ALIYUN_PUSH_TOKEN_FILE`,
+			`settings.yaml:6: carriers.aliyun.push_networks[0]: "here" is not an address such as "10.0.0.5" or a network such as "10.0.0.0/24"`,
+			`settings.yaml:8: carriers.aliyun.templates[0].purpose: "advert" is not a purpose of a text`,
+			`settings.yaml:8: carriers.aliyun.templates[0].language: "fr" is not zh or en`,
+			`settings.yaml:8: carriers.aliyun.templates[0].code: "one" is not a template's code such as SMS_123456789`,
 		}},
-		{"a generic carrier", "carriers: {default: generic, generic: {url: \"https://kannel.example/send\"}}\n", token, nil},
-		{"a generic carrier without secret", "carriers: {default: generic, generic: {url: \"https://\"}}\n", noEnv, []string{
-			`settings.yaml:1: carriers.generic.url: names no host`,
-			`settings.yaml:1: carriers.generic: is used: set QINGFENG_GENERIC_SECRET or QINGFENG_GENERIC_SECRET_FILE`,
+		{"a generic carrier", "carriers: {default: generic, generic: {inbound: true, preset: kannel, request: {url: \"https://kannel.example/send\"}}}\n", token, nil},
+		{"a generic carrier without secret", "carriers:\n  default: generic\n  generic:\n    preset: sendmail\n    inbound: true\n    request: {url: \"https://\", fields: [{name: a}, {name: a}]}\n" +
+			"    webhook: {report: {statuses: [{value: \"\"}]}}\n", noEnv, []string{
+			`settings.yaml:4: carriers.generic.preset: "sendmail" is not kannel or ""`,
+			`settings.yaml:5: carriers.generic.inbound: is true, and webhooks must show a secret: set QINGFENG_GENERIC_SECRET or QINGFENG_GENERIC_SECRET_FILE`,
+			`settings.yaml:6: carriers.generic.request.url: names no host`,
+			`settings.yaml:6: carriers.generic.request.fields[1].name: "a" is used twice, first as carriers.generic.request.fields[0].name on line 6`,
+			`settings.yaml:7: carriers.generic.webhook.report.statuses[0].value: "" is not a code (1 to 80 bytes, no blanks around it)`,
 		}},
 		{"routes and prices", "carriers:\n  default: pigeon\n  routes: [{country: US, carrier: simulator}, {country: US, carrier: owl}]\n" +
 			"  prices:\n    - {carrier: twilio, country: US, fen: 6}\n    - {carrier: twilio, country: US, fen: 1001}\n  price_fen: -1\n", noEnv, []string{
@@ -258,7 +264,8 @@ func TestPricesRoutesAndPeers(t *testing.T) {
 		"  prices: [{carrier: twilio, country: \"\", fen: 40}, {carrier: twilio, country: US, fen: 6}]\n" +
 		"  twilio: {account_sid: " + account + ", from: \"+15005550006\"}\nintake: {mllp: {address: \":2575\", peers: [10.1.2.3/8, \"::1\"]}}\n"})
 	c, err := Load(dir+"/settings.yaml", env(map[string]string{
-		"QINGFENG_TWILIO_AUTH_TOKEN": "one", "QINGFENG_TWILIO_PREVIOUS_AUTH_TOKEN": "two", "QINGFENG_ALIYUN_CALLBACK_SECRET": "three",
+		"QINGFENG_TWILIO_AUTH_TOKEN": "one", "QINGFENG_TWILIO_PREVIOUS_AUTH_TOKEN": "two", "QINGFENG_ALIYUN_PUSH_TOKEN": "three",
+		"QINGFENG_GENERIC_PASSWORD": "four",
 	}), configs.Files)
 	if err != nil {
 		t.Fatal(err)
@@ -285,7 +292,7 @@ func TestPricesRoutesAndPeers(t *testing.T) {
 		t.Error(diff)
 	}
 	current, previous := c.TwilioTokens()
-	if current != "one" || previous != "two" || c.AliyunCallbackSecret() != "three" || c.AliyunSecret() != "" || c.GenericSecret() != "" {
+	if current != "one" || previous != "two" || c.AliyunSecrets() != (AliyunSecrets{PushToken: "three"}) || c.GenericSecrets() != (GenericSecrets{Password: "four"}) {
 		t.Error("the carriers' secrets are not those of the environment")
 	}
 }

@@ -140,7 +140,9 @@ func secretInFile(path string) string {
 		variable = "QINGFENG_TWILIO_AUTH_TOKEN"
 	case path == "carriers.aliyun.access_key_secret":
 		variable = "QINGFENG_ALIYUN_ACCESS_KEY_SECRET"
-	case path == "carriers.generic.password" || path == "carriers.generic.secret":
+	case path == "carriers.generic.password":
+		variable = "QINGFENG_GENERIC_PASSWORD"
+	case path == "carriers.generic.secret":
 		variable = "QINGFENG_GENERIC_SECRET"
 	case leaf == "password" || leaf == "secret" || leaf == "token":
 		return "is a secret, which does not belong in a file like this; secrets come from QINGFENG_* variables or from files those name"
