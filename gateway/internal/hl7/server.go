@@ -5,7 +5,9 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -42,7 +44,7 @@ type Counts struct {
 	Accepted, Errors, Rejected uint64 // messages answered AA, AE, AR
 	Ignored                    uint64 // of Accepted: events that change no visit
 	Connections                int64  // open now
-	TurnedAway                 uint64 // connections beyond the limit
+	TurnedAway                 uint64 // connections beyond the limit, or not from a peer
 }
 
 // Options are a server's settings. Handler and Settings.Zone are needed.
@@ -52,6 +54,9 @@ type Options struct {
 	Now      func() time.Time // nil: time.Now
 	Logger   *slog.Logger     // nil: silent
 
+	// Peers are the networks that may connect. Empty: whoever reaches the
+	// listener. MLLP itself knows no sign-in and no encryption.
+	Peers []netip.Prefix
 	// MaxConnections is how many may be open. An interface engine opens one or
 	// two. 0: 16.
 	MaxConnections int
@@ -104,6 +109,7 @@ type Server struct {
 	closing bool
 	conns   map[net.Conn]struct{}
 	full    bool // the limit is reached, and was logged
+	strange bool // somebody who is no peer came, and was logged
 }
 
 // New makes a server; Serve does the work.
@@ -191,10 +197,18 @@ func (s *Server) accept(ctx, working context.Context, ln net.Listener, open *syn
 	}
 }
 
-// admit takes a connection in unless there are too many.
+// admit takes a connection in unless it is not a peer's or there are too many.
 func (s *Server) admit(conn net.Conn) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if !s.isPeer(conn.RemoteAddr()) {
+		s.turnedAway.Add(1)
+		if !s.strange {
+			s.strange = true
+			s.opt.Logger.Warn("HL7 connection turned away: its address is not among the peers", "address", conn.RemoteAddr().String())
+		}
+		return false
+	}
 	if len(s.conns) >= s.opt.MaxConnections {
 		s.turnedAway.Add(1)
 		if !s.full {
@@ -205,6 +219,18 @@ func (s *Server) admit(conn net.Conn) bool {
 	}
 	s.conns[conn] = struct{}{}
 	return true
+}
+
+func (s *Server) isPeer(address net.Addr) bool {
+	if len(s.opt.Peers) == 0 {
+		return true
+	}
+	tcp, ok := address.(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	from := tcp.AddrPort().Addr().Unmap()
+	return slices.ContainsFunc(s.opt.Peers, func(p netip.Prefix) bool { return p.Contains(from) })
 }
 
 func (s *Server) leave(conn net.Conn) {
