@@ -64,7 +64,7 @@ func (in *Intake) ImportCSV(ctx context.Context, file io.Reader) (Report, error)
 		if err != nil && !errors.As(err, &wrong) {
 			return report, stop(&report, err)
 		}
-		if report.Rows == MaxRows {
+		if report.Rows == in.maxRows {
 			report.Stopped = &surveys.Text{ZH: "文件超过 50,000 行，之后的未读取", EN: "the file has more than 50,000 rows; the rest was not read"}
 			return report, nil
 		}

@@ -223,14 +223,20 @@ func TestCharsetIsTheFilesOwn(t *testing.T) {
 
 func TestBoundsOfFiles(t *testing.T) {
 	t.Run("rows", func(t *testing.T) {
+		const limit = maxListed + 200
+		in, s := newIntake(t, &fakeStore{}), &fakeStore{}
+		if in.maxRows != 50_000 {
+			t.Errorf("the bound is %d rows", in.maxRows)
+		}
+		in.opt.Store, in.maxRows = s, limit
 		var b strings.Builder
 		b.WriteString(header)
-		for i := range MaxRows + 5 {
+		for i := range limit + 5 {
 			fmt.Fprintf(&b, "P%d,V%d,,,2026-11-21\n", i, i)
 		}
-		report, s := importText(t, b.String())
-		if report.Rows != MaxRows || report.Stopped == nil || len(s.all) != MaxRows || len(report.Lines) != maxListed || report.Unlisted != MaxRows-maxListed {
-			t.Errorf("got %d rows, %d stored, %d listed and %d not, stopped: %v", report.Rows, len(s.all), len(report.Lines), report.Unlisted, report.Stopped)
+		report, err := in.ImportCSV(t.Context(), strings.NewReader(b.String()))
+		if err != nil || report.Rows != limit || report.Stopped == nil || len(s.all) != limit || len(report.Lines) != maxListed || report.Unlisted != limit-maxListed {
+			t.Errorf("got %d rows, %d stored, %d listed and %d not, stopped: %v; %v", report.Rows, len(s.all), len(report.Lines), report.Unlisted, report.Stopped, err)
 		}
 	})
 	t.Run("bytes", func(t *testing.T) {

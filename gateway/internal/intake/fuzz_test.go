@@ -19,8 +19,9 @@ func FuzzImportCSV(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(sample)
-	f.Add([]byte(gb18030(f, string(sample))))
+	few := strings.Join(strings.SplitAfterN(string(sample), "\n", 5)[:4], "")
+	f.Add([]byte(few))
+	f.Add([]byte(gb18030(f, few)))
 	for _, text := range []string{
 		"", "a", "\ufeff", "PK\x03\x04", header, header + "P,V,\"a\nb\",1,2026-11-21\n,,,,\n\"", "住院号;出院时间\nV;2026年1月2日\n", "mrn\tdischarged\n1\t20260102\n\xff",
 		"mrn,discharged,born\n1,2026-01-02,2013\n2,2026-01-02,2013-02-30\n", "mrn,discharged\n=\"1\",'2026-01-02\n",

@@ -99,14 +99,17 @@ type Options struct {
 
 // Intake is the use case that every source feeds. It may be used by several
 // goroutines at once.
-type Intake struct{ opt Options }
+type Intake struct {
+	opt     Options
+	maxRows int // MaxRows, and less in a test
+}
 
 // New makes an intake.
 func New(opt Options) (*Intake, error) {
 	if opt.Store == nil || opt.Mapping == nil || opt.Region == "" || opt.Zone == nil {
 		return nil, errors.New("make intake: store, mapping, region and zone are needed")
 	}
-	return &Intake{opt: opt}, nil
+	return &Intake{opt: opt, maxRows: MaxRows}, nil
 }
 
 // Apply takes one change in. It returns nil once the change is on disk, a
