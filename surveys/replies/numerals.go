@@ -15,8 +15,8 @@ type numeral struct {
 	separator rune
 	// measured counts something else: 3楼, 床位5, 5天, a date, a phone.
 	measured bool
-	// sign is a mark that clings to it: -5, 5+, #5.
-	sign    bool
+	// odd is written as no answer is: 05, 5G.
+	odd     bool
 	mark    int  // length of a unit of marks: 分, 星
 	star    bool // and that unit is of stars
 	spelled bool // in characters or words, not in digits
@@ -54,7 +54,7 @@ func scanNumber(s []rune, i int) numeral {
 	if after := skipSpaces(s, end); !n.composite {
 		u, m := beginsWith(s, after, units), beginsWith(s, after, measures)
 		if after == end && latin(at(s, end)) && u == 0 && m == 0 && !n.spelled {
-			n.sign = true // 5G, 3D
+			n.odd = true // 5G, 3D
 		}
 		switch {
 		case m > u:
@@ -100,13 +100,8 @@ func scanDigits(s []rune, i int) numeral {
 	n.value, n.length = n.parts[0], end-i
 	n.composite = len(n.parts) > 1
 	n.measured = digits >= phoneDigits || n.separator == ':' || n.separator == '年' || n.separator == '月'
-	n.sign = zeros || clings(at(s, i-1)) || clings(at(s, end))
+	n.odd = zeros
 	return n
-}
-
-// clings reports whether r beside digits makes something else of them.
-func clings(r rune) bool {
-	return slices.Contains([]rune("+-#*=<>&@/\\^_|"), r)
 }
 
 // chinese digits, in plain and in banker's characters.

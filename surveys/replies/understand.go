@@ -94,12 +94,10 @@ type reader struct {
 	rest    []part // what stands beside the answers
 }
 
-// part is a stretch of a reply that is not an answer.
+// part is a stretch of a reply that is not an answer and is kept as its comment.
+// Courtesies inside an answer are parts; wrappers are not.
 type part struct {
 	from, to int
-	// comment says that it is kept; courtesies inside an answer clause are,
-	// and wrappers are not.
-	courtesy bool
 }
 
 // clause reads one clause from its beginning. It is an answer when wrappers,
@@ -131,7 +129,7 @@ func (r *reader) clause(c clause) {
 			stopped = true
 			continue
 		case e.kind == entryCourtesy:
-			kept = append(kept, part{i, i + len(e.word), true})
+			kept = append(kept, part{i, i + len(e.word)})
 		case e.kind == entryChoice && e.offered:
 			values = append(values, e.value)
 		case e.kind == entryChoice:
@@ -197,7 +195,7 @@ func (r *reader) entry(s []rune, i int) (entry, bool) {
 // offered, and its length with its unit. Length 0: there is none.
 func (r *reader) number(s []rune, i, from int) (value int, offered bool, length int) {
 	n := scanNumber(s, i)
-	if n.length == 0 || n.composite || n.measured || n.sign {
+	if n.length == 0 || n.composite || n.measured || n.odd {
 		if v, ok := r.fraction(s, i); ok {
 			return v, true, n.length + beginsWith(s, i+n.length, units)
 		}
@@ -227,7 +225,7 @@ func (r *reader) number(s []rune, i, from int) (value int, offered bool, length 
 func (r *reader) fraction(s []rune, i int) (int, bool) {
 	n := scanNumber(s, i)
 	top, numbered := r.scale.highest()
-	if !n.composite || n.measured || !numbered || n.sign || len(n.parts) != 2 || n.separator != '/' || n.parts[1] != top {
+	if !n.composite || n.measured || !numbered || n.odd || len(n.parts) != 2 || n.separator != '/' || n.parts[1] != top {
 		return 0, false
 	}
 	return r.scale.number(n.parts[0])
@@ -244,7 +242,7 @@ func outOf(s []rune, i int) (numeral, bool) {
 		return numeral{}, false
 	}
 	n := scanNumber(s, i+len(words))
-	if n.length == 0 || n.composite || n.sign {
+	if n.length == 0 || n.composite || n.odd {
 		return numeral{}, false
 	}
 	n.length += i + len(words) - from
