@@ -102,15 +102,15 @@ func (s *step) next(t *Thread) {
 func (s *step) askWhich() {
 	var list []string
 	s.c.Number = NumberState{Held: s.text}
-	language := s.newest().Language
+	newest := s.newest()
+	language := newest.Language
 	for _, t := range s.openNewestFirst() {
-		label := t.label(language)
 		s.c.Number.Which = append(s.c.Number.Which, t.Invitation)
-		list = append(list, fmt.Sprintf("%d %s", len(s.c.Number.Which), label))
+		list = append(list, fmt.Sprintf("%d%s%s", len(s.c.Number.Which), in(language, surveys.Text{ZH: "：", EN: ": "}), t.label(language)))
 	}
 	s.add(SendText{
-		Invitation: s.newest().Invitation, Purpose: texting.PurposeWhich, Language: language,
-		Variables: []texting.Variable{{Name: VariableVisits, Value: surveys.Secret(strings.Join(list, in(language, surveys.Text{ZH: "；", EN: "; "})))}},
+		Invitation: newest.Invitation, Mode: newest.Mode, Purpose: texting.PurposeWhich, Language: language,
+		Variables: []texting.Variable{{Name: texting.VariableVisits, Value: surveys.Secret(strings.Join(list, in(language, surveys.Text{ZH: "；", EN: "; "})))}},
 	})
 }
 
@@ -146,7 +146,7 @@ func (t *Thread) label(language string) string {
 	if language == "en" {
 		return ward + ", discharged " + day.Format("2 January")
 	}
-	return fmt.Sprintf("%s%d月%d日出院", ward, day.Month(), day.Day())
+	return fmt.Sprintf("%s，%d月%d日出院", ward, day.Month(), day.Day())
 }
 
 // chooseThread takes the text as the answer to which patient is meant. It

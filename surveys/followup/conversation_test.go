@@ -146,7 +146,7 @@ func TestLongTextsAreCut(t *testing.T) {
 
 func TestAskPutsTheOpenQuestionIntoInvitationAndReminder(t *testing.T) {
 	c, now := talk(t, 1, surveys.ModeReply)
-	if got := c.Threads[0].Ask(texting.PurposeInvite); got.Question != "overall" || len(got.Variables) != 2 {
+	if got := c.Threads[0].Ask(texting.PurposeInvite); got.Question != "overall" || len(got.Variables) != 3 {
 		t.Errorf("the invitation asks %q with %d variables", got.Question, len(got.Variables))
 	}
 	c, _ = c.Receive(followup.Reply{Text: "5"}, now)
@@ -154,8 +154,12 @@ func TestAskPutsTheOpenQuestionIntoInvitationAndReminder(t *testing.T) {
 		t.Errorf("the reminder asks %q, want the question that is open", got.Question)
 	}
 	c.Threads[0].Mode = surveys.ModeLink
-	if got := c.Threads[0].Ask(texting.PurposeInvite); got.Question != "" || got.Variables != nil {
+	if got := c.Threads[0].Ask(texting.PurposeInvite); got.Question != "" || len(got.Variables) != 1 || got.Variables[0].Value != "1病区" {
 		t.Errorf("a link asks %q by text", got.Question)
+	}
+	c.Threads[0].Ward = surveys.Text{}
+	if got := c.Threads[0].Ask(texting.PurposeInvite); got.Variables[0].Value != "本院" {
+		t.Error("the invitation of an unknown ward names nothing")
 	}
 }
 

@@ -13,22 +13,18 @@ import (
 // KeepComment, OptOut, Resume, OpenClue, OpenCallback and EndInvitation.
 type Effect interface{ effect() }
 
-// Names of the variables that SendText carries. What only the caller knows
-// (the hospital's name, a receipt code, the hotline) it adds itself.
-const (
-	VariableQuestion = "question" // the question as a text asks it
-	VariableChoices  = "choices"  // "1 非常不满意 … 5 非常满意"
-	VariableVisits   = "visits"   // "1：心血管内科病区，11月17日出院；2：…"
-)
-
 // SendText answers the patient at once, at any hour.
 type SendText struct {
 	// Invitation is what the text belongs to; zero: to the number alone.
 	Invitation InvitationID
+	Mode       surveys.Mode // of the invitation; empty: none
 	Purpose    texting.Purpose
 	Language   string
 	// Question is the one that is asked or asked again; empty: none.
-	Question  surveys.ItemID
+	Question surveys.ItemID
+	// Variables are question and choices where a question is asked, department in
+	// what Ask gives, and visits where two patients are told apart. What only the caller knows (the hotline,
+	// a receipt code, a link) it adds itself.
 	Variables []texting.Variable
 }
 

@@ -52,7 +52,9 @@ func TestCheckForm(t *testing.T) {
 			`questions[4].id: "overall" is used twice`, `questions[5].id: "envelope" is used twice`,
 			`questions: has 2 questions marked overall, want exactly one`, `questions: has 2 questions of kind envelope, want exactly one`,
 		}},
-		{"no short", func(f *followup.Form) { f.Questions[0].Short, f.Questions[1].Short, f.Questions[2].Short = surveys.Text{}, surveys.Text{}, surveys.Text{} }, []string{
+		{"no short", func(f *followup.Form) {
+			f.Questions[0].Short, f.Questions[1].Short, f.Questions[2].Short = surveys.Text{}, surveys.Text{}, surveys.Text{}
+		}, []string{
 			`questions[0].short: is missing: the overall question is always asked by text`,
 			`questions[1].short: is missing: the envelope question is always asked by text`,
 		}},

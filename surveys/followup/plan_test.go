@@ -41,7 +41,9 @@ func rules() followup.Rules {
 	r := followup.DefaultRules()
 	r.Form = "0123456789abcdef"
 	r.Hours.Zone, r.Hours.Calendar = shanghai, holidays()
-	r.Capabilities = func(c texting.Country) texting.Capabilities { return texting.Capabilities{Inbound: c == "CN", URL: c == "GB"} }
+	r.Capabilities = func(c texting.Country) texting.Capabilities {
+		return texting.Capabilities{Inbound: c == "CN", URL: c == "GB"}
+	}
 	return r
 }
 

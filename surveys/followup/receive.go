@@ -267,7 +267,7 @@ func (s *step) closed() {
 func (s *step) send(t *Thread, purpose texting.Purpose, q Question) {
 	text := SendText{Purpose: purpose, Language: "zh"}
 	if t != nil {
-		text.Invitation, text.Language = t.Invitation, t.Language
+		text.Invitation, text.Mode, text.Language = t.Invitation, t.Mode, t.Language
 	}
 	if q.ID != "" {
 		text.ask(q)
@@ -279,18 +279,24 @@ func (s *step) send(t *Thread, purpose texting.Purpose, q Question) {
 func (text *SendText) ask(q Question) {
 	text.Question = q.ID
 	text.Variables = []texting.Variable{
-		{Name: VariableQuestion, Value: surveys.Secret(in(text.Language, q.Short))},
-		{Name: VariableChoices, Value: surveys.Secret(choiceList(q, text.Language))},
+		{Name: texting.VariableQuestion, Value: surveys.Secret(in(text.Language, q.Short))},
+		{Name: texting.VariableChoices, Value: surveys.Secret(choiceList(q, text.Language))},
 	}
 }
 
-// Ask is the text of an invitation or a reminder. In reply mode it asks the
-// question that is open.
+// Ask is the text of an invitation or a reminder. It names the ward, or just
+// the hospital where the ward is unknown; in reply mode it asks the question
+// that is open.
 func (t *Thread) Ask(purpose texting.Purpose) SendText {
-	text := SendText{Invitation: t.Invitation, Purpose: purpose, Language: t.Language}
+	text := SendText{Invitation: t.Invitation, Mode: t.Mode, Purpose: purpose, Language: t.Language}
 	if q, left := t.NextQuestion(); left && t.Mode == surveys.ModeReply {
 		text.ask(q)
 	}
+	ward := t.Ward
+	if ward == (surveys.Text{}) {
+		ward = surveys.Text{ZH: "本院", EN: "our hospital"}
+	}
+	text.Variables = append(text.Variables, texting.Variable{Name: texting.VariableDepartment, Value: surveys.Secret(in(t.Language, ward))})
 	return text
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"qingfeng/configs"
 	"qingfeng/surveys/followup"
+	"qingfeng/surveys/texting"
 )
 
 var update = flag.Bool("update", false, "write the transcripts anew")
@@ -34,12 +35,30 @@ func forms(tb testing.TB) []*followup.Form {
 	return out
 }
 
+// worded gives the texts that come with the program, filled as for one ward.
+func worded(tb testing.TB) followup.Render {
+	tb.Helper()
+	text, err := configs.Files.ReadFile("messages.yaml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	templates := &texting.Templates{}
+	if err := yaml.UnmarshalWithOptions(text, templates, yaml.Strict()); err != nil {
+		tb.Fatal(err)
+	}
+	return followup.Worded(templates, []texting.Variable{
+		{Name: texting.VariableHotline, Value: "000-5550-1001"},
+		{Name: texting.VariableReceipt, Value: "1234 5678 9012 3456"}, {Name: texting.VariableCode, Value: "12345678"},
+		{Name: texting.VariableLink, Value: "https://pj.qingfeng.example/s/TOKEN"},
+	})
+}
+
 func TestTranscripts(t *testing.T) {
 	paths, err := filepath.Glob("testdata/transcripts/*.txt")
 	if err != nil || len(paths) < 25 {
 		t.Fatalf("%d transcripts, want 25 or more (%v)", len(paths), err)
 	}
-	all := forms(t)
+	all, render := forms(t), worded(t)
 	for _, path := range paths {
 		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
 			want, err := os.ReadFile(path)
@@ -50,11 +69,16 @@ func TestTranscripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			played, err := script.Replay(all, followup.Plain)
+			played, err := script.Replay(all, render)
 			if err != nil {
 				t.Fatal(err)
 			}
 			got := played.String()
+			for _, l := range played.Lines {
+				if l.Mark == '<' && !strings.Contains(l.Text, "] 【") {
+					t.Errorf("a text has no words: %s", l)
+				}
+			}
 			if *update {
 				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 					t.Fatal(err)

@@ -2,10 +2,12 @@ package followup
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"qingfeng/surveys"
+	"qingfeng/surveys/texting"
 )
 
 // stayID makes the invitation of the n-th stay of a transcript, and name finds
@@ -56,6 +58,19 @@ func Plain(text SendText) string {
 		parts = append(parts, string(v.Value))
 	}
 	return strings.Join(parts, " | ")
+}
+
+// Worded words a text by the hospital's templates. known are values for what
+// the conversation does not know: the hotline, a link. A text that cannot be
+// composed is its error.
+func Worded(templates *texting.Templates, known []texting.Variable) Render {
+	return func(text SendText) string {
+		composed, err := templates.Compose(text.Purpose, text.Mode, text.Language, slices.Concat(text.Variables, known))
+		if err != nil {
+			return err.Error()
+		}
+		return string(composed.Body)
+	}
 }
 
 func quoted(text surveys.Secret) string {

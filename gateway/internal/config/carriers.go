@@ -64,7 +64,7 @@ type TwilioCarrier struct {
 type AliyunCarrier struct {
 	AccessKeyID  string           `yaml:"access_key_id"`
 	Endpoint     string           `yaml:"endpoint"`  // "": the public one
-	SignName     string           `yaml:"sign_name"` // "": the signature of the messages
+	SignName     string           `yaml:"sign_name"` // "": the Chinese signature of Templates
 	Replies      bool             `yaml:"replies"`
 	Extension    string           `yaml:"extension"`
 	PushNetworks []string         `yaml:"push_networks"`

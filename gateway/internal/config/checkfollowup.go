@@ -5,7 +5,6 @@ import (
 	"net"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 
 	"qingfeng/surveys"
 	"qingfeng/surveys/texting"
@@ -43,11 +42,10 @@ func (l *loader) checkFollowup(c *Config) {
 	if f.ReminderToDay != 0 && f.ReminderToDay < f.ReminderFromDay {
 		l.bad("followup.reminder_to_day", "is %d, before reminder_from_day, %d (0 means no reminder)", f.ReminderToDay, f.ReminderFromDay)
 	}
-	if n := utf8.RuneCountInString(f.Signature); f.Signature != "" && (n < 2 || n > 16 || strings.ContainsAny(f.Signature, "【】[] \t\n")) {
-		l.bad("followup.signature", "must be 2 to 16 characters without brackets or blanks, as it is registered with the carrier")
-	}
-	if f.ClueHotline != "" && !dialable(f.ClueHotline) {
-		l.bad("followup.clue_hotline", "%q is not a phone number (3 to 20 digits, with spaces, hyphens or a leading +)", f.ClueHotline)
+	for _, phone := range []struct{ key, number string }{{"followup.hotline", f.Hotline}, {"followup.clue_hotline", f.ClueHotline}} {
+		if phone.number != "" && !dialable(phone.number) {
+			l.bad(phone.key, "%q is not a phone number (3 to 20 digits, with spaces, hyphens or a leading +)", phone.number)
+		}
 	}
 	if len(f.AllowedCountries) == 0 {
 		l.bad("followup.allowed_countries", "is empty: no number could be texted; set enabled to false to stop the follow-up")

@@ -8,6 +8,7 @@ import (
 
 	"qingfeng/surveys"
 	"qingfeng/surveys/followup"
+	"qingfeng/surveys/texting"
 	"qingfeng/surveys/workdays"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 	Roles          string             `yaml:"roles"`          // "": the built-in roles
 	Calendar       string             `yaml:"calendar"`       // "": the built-in calendar
 	NineRules      string             `yaml:"nine_rules"`     // "": the built-in text
+	Messages       string             `yaml:"messages"`       // "": the built-in texts
 	Questionnaires QuestionnaireFiles `yaml:"questionnaires"` // "": the built-in ones
 	Tablet         Tablet             `yaml:"tablet"`
 	Gaming         Gaming             `yaml:"gaming"`
@@ -184,6 +186,8 @@ type loaded struct {
 	zone           *time.Location
 	proxies        []netip.Prefix
 	peers          []netip.Prefix
+	messages       *texting.Templates
+	warnings       Problems
 	form           *followup.Form
 	forms          []*followup.Form
 	organisation   *surveys.Organisation

@@ -12,9 +12,9 @@ import (
 // FollowupRules.
 type Followup struct {
 	Enabled          bool              `yaml:"enabled"`
-	Form             string            `yaml:"form"`      // a built-in form's id, or a file
-	Signature        string            `yaml:"signature"` // "": the hospital's name; see SignatureText
-	ClueHotline      string            `yaml:"clue_hotline"`
+	Form             string            `yaml:"form"`         // a built-in form's id, or a file
+	Hotline          string            `yaml:"hotline"`      // "": see HotlineNumber
+	ClueHotline      string            `yaml:"clue_hotline"` // "": HotlineNumber
 	DelayHours       int               `yaml:"delay_hours"`
 	WindowDays       int               `yaml:"window_days"`
 	SecondMode       bool              `yaml:"second_mode"`
@@ -116,21 +116,28 @@ func (c *Config) FollowupRules() followup.Rules {
 	}
 }
 
-// SignatureText is what stands in 【】 before every text.
-func (c *Config) SignatureText() string {
-	if c.Followup.Signature != "" {
-		return c.Followup.Signature
+// Templates are the texts the program sends, with the 【signature】 they begin with.
+func (c *Config) Templates() *texting.Templates { return c.loaded.messages }
+
+// Warnings are what is worth reading in the files and stops nothing: texts that
+// cost more than they say, words that a carrier may refuse.
+func (c *Config) Warnings() Problems { return c.loaded.warnings }
+
+// HotlineNumber is the phone that texts name: the setting, or the first of the
+// hospital's reporting phones.
+func (c *Config) HotlineNumber() string {
+	if c.Followup.Hotline != "" {
+		return c.Followup.Hotline
 	}
-	return c.Organisation().Name.ZH
+	return c.Organisation().ReportingPhones[0].Number
 }
 
-// ClueHotlineNumber is the phone named to whoever reports a red envelope: the
-// setting, or the first of the hospital's reporting phones.
+// ClueHotlineNumber is the phone named to whoever reports a red envelope.
 func (c *Config) ClueHotlineNumber() string {
 	if c.Followup.ClueHotline != "" {
 		return c.Followup.ClueHotline
 	}
-	return c.Organisation().ReportingPhones[0].Number
+	return c.HotlineNumber()
 }
 
 // FollowupForm is the form that discharged patients are asked.

@@ -40,8 +40,8 @@ func TestProblemsOfTheFollowup(t *testing.T) {
 			`settings.yaml:1: followup.reminder_to_day: is 3, before reminder_from_day, 5 (0 means no reminder)`,
 		}},
 		{"no reminder", "followup: {reminder_to_day: 0}\n", nil},
-		{"words", "followup:\n  signature: 【清风】\n  clue_hotline: call us\n  allowed_countries: [CN, cn, CN]\n  default_region: China\n", []string{
-			`settings.yaml:2: followup.signature: must be 2 to 16 characters without brackets or blanks, as it is registered with the carrier`,
+		{"words", "followup:\n  hotline: \"12\"\n  clue_hotline: call us\n  allowed_countries: [CN, cn, CN]\n  default_region: China\n", []string{
+			`settings.yaml:2: followup.hotline: "12" is not a phone number (3 to 20 digits, with spaces, hyphens or a leading +)`,
 			`settings.yaml:3: followup.clue_hotline: "call us" is not a phone number (3 to 20 digits, with spaces, hyphens or a leading +)`,
 			`settings.yaml:4: followup.allowed_countries[1]: "cn" is not a country's two capital letters, such as CN`,
 			`settings.yaml:4: followup.allowed_countries[2]: "CN" is used twice, first as followup.allowed_countries[0] on line 4`,
@@ -175,11 +175,11 @@ func TestFollowupRulesAreTheDefaultsOfTheDomain(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b *time.Location) bool { return a == b })); diff != "" {
 		t.Error(diff)
 	}
-	if got := c.SignatureText(); got != "清风医院" {
+	if got := c.Templates().Signature.ZH; got != "清风医院" {
 		t.Errorf("signature is %q", got)
 	}
-	if got := c.ClueHotlineNumber(); got != "000-5550-1001" {
-		t.Errorf("clue hotline is %q", got)
+	if a, b := c.HotlineNumber(), c.ClueHotlineNumber(); a != "000-5550-1001" || b != a {
+		t.Errorf("the hotlines are %q and %q", a, b)
 	}
 	if got := c.Followup.DailyBudget(); got != surveys.Fen(50_000) {
 		t.Errorf("daily budget is %s", got)

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"qingfeng/surveys/followup"
+	"qingfeng/surveys/texting"
 )
 
 // builtinForms are the forms that come with the program, by their ids.
@@ -32,6 +33,23 @@ func (l *loader) forms(c *Config) {
 	form := l.form(l.file("followup.form", c.Followup.Form, ""))
 	c.loaded.form = form
 	c.loaded.forms = l.formsApart(c.loaded.forms, form)
+}
+
+// messages reads the texts the program sends and has the domain judge them.
+func (l *loader) messages(name string, text []byte) *texting.Templates {
+	t := &texting.Templates{}
+	doc := l.document(name, text, t)
+	warnings := &document{name: doc.name, lines: doc.lines, broken: doc.broken, mute: doc.mute}
+	for _, p := range t.Check() {
+		to := doc
+		if p.Warning {
+			to = warnings
+		}
+		to.add(p.Path, "%s", p.Text)
+	}
+	l.warnings = append(l.warnings, warnings.sorted()...)
+	l.done(doc)
+	return t
 }
 
 // form reads one form and has the domain judge it.

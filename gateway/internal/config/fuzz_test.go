@@ -21,6 +21,7 @@ var readers = []struct {
 	{"calendar", func(l *loader, text []byte) { l.calendar("f", text) }},
 	{"nine rules", func(l *loader, text []byte) { l.nineRules("f", text) }},
 	{"questionnaire", func(l *loader, text []byte) { l.questionnaire("f", text) }},
+	{"messages", func(l *loader, text []byte) { l.messages("f", text) }},
 	{"form", func(l *loader, text []byte) { l.form("f", text) }},
 }
 

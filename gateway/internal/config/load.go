@@ -19,6 +19,7 @@ const (
 	builtinRoles     = "roles.yaml"
 	builtinCalendar  = "calendar.yaml"
 	builtinNineRules = "nine-rules.yaml"
+	builtinMessages  = "messages.yaml"
 	builtinWindow    = "questionnaires/window.yaml"
 	builtinBedside   = "questionnaires/bedside.yaml"
 	builtinLobby     = "questionnaires/lobby.yaml"
@@ -65,6 +66,7 @@ type loader struct {
 	// overrode it, so that a problem names what the reader has to change.
 	fromEnvironment map[string]string
 	problems        Problems
+	warnings        Problems // what is worth reading and stops nothing
 }
 
 // done takes over a document's problems, in the order of its lines.
@@ -102,6 +104,8 @@ func (l *loader) organisation(c *Config) {
 		surveys.DeviceLobbyTablet:   l.questionnaire(l.file("questionnaires.lobby", c.Questionnaires.Lobby, builtinLobby)),
 	}
 	l.questionnairesApart(c.loaded.questionnaires)
+	c.loaded.messages = l.messages(l.file("messages", c.Messages, builtinMessages))
+	c.loaded.warnings = l.warnings
 	l.forms(c)
 	l.intakeAliases(c)
 }

@@ -116,7 +116,7 @@ func TestProblemsOfSettings(t *testing.T) {
 func fieldsOfConfig() []string {
 	return []string{
 		"listen", "public_url", "allowed_origins", "trusted_proxies", "data_dir", "store", "redis", "node", "zone", "hospital", "roles",
-		"calendar", "nine_rules", "questionnaires", "tablet", "gaming", "accounts", "enrolment", "board", "callbacks", "followup", "intake", "carriers", "limits", "log", "metrics",
+		"calendar", "nine_rules", "messages", "questionnaires", "tablet", "gaming", "accounts", "enrolment", "board", "callbacks", "followup", "intake", "carriers", "limits", "log", "metrics",
 	}
 }
 
