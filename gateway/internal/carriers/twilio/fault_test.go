@@ -142,7 +142,7 @@ func TestSendHonoursItsContext(t *testing.T) {
 		<-r.Context().Done()
 	}))
 	defer s.Close()
-	c := newCarrier(t, func(o *Options) { o.BaseURL, o.Timeout = s.URL, time.Hour })
+	c := newCarrier(t, func(o *Options) { o.BaseURL, o.Timeout = s.URL, 20*time.Second })
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		<-reached

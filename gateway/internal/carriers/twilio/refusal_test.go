@@ -92,7 +92,11 @@ func TestUnknownCodesAreReportedOnce(t *testing.T) {
 		_, _ = w.Write([]byte(quoting(code)))
 	}))
 	defer s.Close()
-	c := newCarrier(t, func(o *Options) { o.BaseURL, o.Logger = s.URL, log.logger() })
+	now := noon
+	c := newCarrier(t, func(o *Options) {
+		o.BaseURL, o.Logger = s.URL, log.logger()
+		o.Now = func() time.Time { now = now.Add(time.Hour); return now } // once is once, not once a minute
+	})
 	for _, code = range []int{29999, 29999, 29998, 21610} {
 		_, _ = c.Send(t.Context(), message())
 	}
