@@ -79,3 +79,39 @@ func (s *Store) MakeRoom() error {
 	_, err := s.writer.raw.Exec("PRAGMA max_page_count = 1000000", nil)
 	return err
 }
+
+// Queries are those of the follow-up that run all day.
+func Queries() map[string]string {
+	return map[string]string{
+		"texts that are due":         dueSQL,
+		"texts that are past":        expiredSQL,
+		"texts of unknown fate":      ambiguousSQL,
+		"a day's cost":               dayCostSQL,
+		"invitations to end":         invitationColumns + closedSQL,
+		"invitations to remind of":   invitationColumns + remindSQL,
+		"an invitation by its token": invitationColumns + " WHERE i.token_hash = ? AND length(i.token_hash) > 0",
+		"an invitation by its code":  "SELECT id FROM invitations WHERE code_hash = ? AND length(code_hash) > 0 AND ended_at = 0",
+		"a number's open surveys":    invitationColumns + " WHERE i.number_index = ? AND i.sent_at > 0 AND i.ended_at = 0",
+		"texts that came in":         pendingSQL,
+		"a text that came in":        "SELECT id FROM inbounds WHERE carrier = ? AND provider_id = ?",
+		"candidates":                 candidateSQL(false),
+		"candidates not invited":     candidateSQL(true),
+		"whose report it is":         "SELECT text FROM text_provider_ids WHERE carrier = ? AND provider_id = ?",
+		"reports nobody's":           "SELECT id FROM text_reports WHERE carrier = ? AND provider_id = ? AND length(text) = 0",
+	}
+}
+
+// Parameters counts the parameters of a query, of which none is named.
+func Parameters(query string) (n int) {
+	for i, c := range query {
+		if c != '?' {
+			continue
+		}
+		if i+1 < len(query) && query[i+1] >= '1' && query[i+1] <= '9' {
+			n = max(n, int(query[i+1]-'0'))
+		} else {
+			n++
+		}
+	}
+	return n
+}

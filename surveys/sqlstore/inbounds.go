@@ -70,9 +70,11 @@ func (s *Store) RecordInbound(ctx context.Context, in texting.Inbound) (id Inbou
 	return id, fresh, nil
 }
 
+const pendingSQL = "SELECT id FROM inbounds WHERE done_at = 0 ORDER BY id LIMIT ?"
+
 // PendingInbounds lists up to limit texts nobody has worked on, oldest first.
 func (s *Store) PendingInbounds(ctx context.Context, limit int) ([]InboundID, error) {
-	rows, err := s.reading.QueryContext(ctx, "SELECT id FROM inbounds WHERE done_at = 0 ORDER BY id LIMIT ?", limit)
+	rows, err := s.reading.QueryContext(ctx, pendingSQL, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list pending inbounds: %w", err)
 	}

@@ -281,6 +281,9 @@ func (t *tx) endInvitation(id followup.InvitationID, state followup.InvitationSt
 	return t.endResponse(id, state != followup.InvitationStopped && state != followup.InvitationWithdrawn, at)
 }
 
+const closedSQL = ` WHERE i.ended_at = 0 AND i.closes_at <= ? AND NOT EXISTS (SELECT 1 FROM inbounds b
+	WHERE b.sender_index = i.number_index AND b.done_at = 0) ORDER BY i.closes_at LIMIT ?`
+
 // EndInvitations ends up to limit invitations whose window has closed:
 // unanswered, broken off, or partial when at least half of the form's questions
 // are answered. What did not reach the phone stays as it is. A number whose
@@ -288,8 +291,7 @@ func (t *tx) endInvitation(id followup.InvitationID, state followup.InvitationSt
 // none is left.
 func (s *Store) EndInvitations(ctx context.Context, now time.Time, limit int) (ended int, err error) {
 	err = s.act(ctx, func(t *tx) error {
-		rows, err := t.rows(invitationColumns+` WHERE i.ended_at = 0 AND i.closes_at <= ? AND NOT EXISTS (SELECT 1 FROM inbounds b
-			WHERE b.sender_index = i.number_index AND b.done_at = 0) ORDER BY i.closes_at LIMIT ?`, milliseconds(now), limit)
+		rows, err := t.rows(invitationColumns+closedSQL, milliseconds(now), limit)
 		if err != nil {
 			return err
 		}
@@ -368,15 +370,16 @@ type Reminder struct {
 	First      texting.Message
 }
 
+const remindSQL = ` WHERE i.ended_at = 0 AND i.reminded_at = 0 AND i.answered_at = 0 AND i.sent_at > 0 AND i.sent_at >= ? AND i.sent_at < ?
+	AND i.state IN ('sent', 'delivered') ORDER BY i.sent_at LIMIT ?`
+
 // RemindersDue lists up to limit open invitations whose first text was taken by
 // a carrier at sentFrom or later and before sentBefore, that nobody has
 // answered and that were not reminded of, oldest first. Those whose text did
 // not arrive are left out.
 func (s *Store) RemindersDue(ctx context.Context, sentFrom, sentBefore time.Time, limit int) ([]Reminder, error) {
 	rows, err := s.reading.QueryContext(ctx, `SELECT x.id, x.purpose, x.language, x.country, x.number, x.body, x.variables, x.valid_until - x.due_at, `+
-		invitationColumns[len("SELECT "):]+` JOIN texts x ON x.invitation = i.id AND x.purpose = 'invite'
-		WHERE i.ended_at = 0 AND i.reminded_at = 0 AND i.answered_at = 0 AND i.sent_at > 0 AND i.sent_at >= ? AND i.sent_at < ?
-		AND i.state IN ('sent', 'delivered') ORDER BY i.sent_at LIMIT ?`, milliseconds(sentFrom), milliseconds(sentBefore), limit)
+		invitationColumns[len("SELECT "):]+` JOIN texts x ON x.invitation = i.id AND x.purpose = 'invite'`+remindSQL, milliseconds(sentFrom), milliseconds(sentBefore), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list reminders: %w", err)
 	}

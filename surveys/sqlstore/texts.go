@@ -222,7 +222,7 @@ func (t *tx) takeTexts(take *Take) (taken Taken, err error) {
 	}
 	day, spent := surveys.DayOf(take.Now, t.w.store.opt.Zone), int64(0)
 	if take.Budget > 0 {
-		if err := t.row("SELECT coalesce(sum(cost), 0) FROM texts WHERE spent_day = ?", int64(day)).Scan(&spent); err != nil {
+		if err := t.row(dayCostSQL, int64(day)).Scan(&spent); err != nil {
 			return taken, fmt.Errorf("add up the day's cost: %w", err)
 		}
 	}
@@ -253,6 +253,11 @@ func (t *tx) takeTexts(take *Take) (taken Taken, err error) {
 	}
 	return taken, nil
 }
+
+const (
+	dayCostSQL = "SELECT coalesce(sum(cost), 0) FROM texts WHERE spent_day > 0 AND spent_day = ?"
+	expiredSQL = "SELECT id FROM texts WHERE state = 'waiting' AND valid_until <= ? LIMIT 1000"
+)
 
 const dueSQL = `SELECT id, purpose, language, country, number, body, variables, valid_until - ?3, invitation, handings, segments FROM texts
 	WHERE state = 'waiting' AND urgency = ?1 AND country = ?2 AND due_at <= ?3 ORDER BY due_at LIMIT ?4`
@@ -291,7 +296,7 @@ func (t *tx) markHanding(d *TakenText, now time.Time, day surveys.Day, perSegmen
 
 // expireTexts ends waiting texts that are no longer worth sending.
 func (t *tx) expireTexts(now time.Time) (n int, err error) {
-	rows, err := t.rows("SELECT id FROM texts WHERE state = 'waiting' AND valid_until <= ? LIMIT 1000", milliseconds(now))
+	rows, err := t.rows(expiredSQL, milliseconds(now))
 	if err != nil {
 		return 0, fmt.Errorf("find expired texts: %w", err)
 	}
@@ -326,12 +331,13 @@ type AmbiguousText struct {
 	HandedAt time.Time
 }
 
+const ambiguousSQL = `SELECT id, purpose, language, country, number, body, variables, max(valid_until - handed_at, 0), invitation,
+	handings, segments, carrier, handed_at FROM texts WHERE state = 'unknown' AND ended_at = 0 AND handed_at < ? ORDER BY handed_at LIMIT ?`
+
 // AmbiguousTexts lists up to limit texts whose carrier's answer was lost and
 // which were handed over before a moment, oldest first.
 func (s *Store) AmbiguousTexts(ctx context.Context, handedBefore time.Time, limit int) ([]AmbiguousText, error) {
-	rows, err := s.reading.QueryContext(ctx, `SELECT id, purpose, language, country, number, body, variables, max(valid_until - handed_at, 0), invitation,
-		handings, segments, carrier, handed_at FROM texts WHERE state = 'unknown' AND ended_at = 0 AND handed_at < ? ORDER BY handed_at LIMIT ?`,
-		milliseconds(handedBefore), limit)
+	rows, err := s.reading.QueryContext(ctx, ambiguousSQL, milliseconds(handedBefore), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list ambiguous texts: %w", err)
 	}
@@ -397,8 +403,8 @@ type TextCounts struct {
 func (s *Store) TextCounts(ctx context.Context, now time.Time) (c TextCounts, err error) {
 	err = s.reading.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM texts WHERE state = 'waiting'),
 		(SELECT count(*) FROM texts WHERE state = 'waiting' AND due_at <= ?),
-		(SELECT count(*) FROM texts WHERE state IN ('handing', 'unknown') AND state = 'handing'),
-		(SELECT count(*) FROM texts WHERE state IN ('handing', 'unknown') AND state = 'unknown' AND ended_at = 0)`,
+		(SELECT count(*) FROM texts WHERE state = 'handing'),
+		(SELECT count(*) FROM texts WHERE state = 'unknown' AND ended_at = 0)`,
 		milliseconds(now)).Scan(&c.Waiting, &c.Due, &c.Handing, &c.Unknown)
 	if err != nil {
 		return c, fmt.Errorf("count texts: %w", err)

@@ -210,7 +210,8 @@ CREATE TABLE texts (
 CREATE INDEX texts_due ON texts (urgency, country, due_at) WHERE state = 'waiting';
 CREATE INDEX texts_expiring ON texts (valid_until) WHERE state = 'waiting';
 CREATE INDEX texts_waiting_of_number ON texts (number_index) WHERE state = 'waiting';
-CREATE INDEX texts_handing ON texts (handed_at) WHERE state IN ('handing', 'unknown');
+CREATE INDEX texts_handing ON texts (handed_at) WHERE state = 'handing';
+CREATE INDEX texts_unknown ON texts (handed_at) WHERE state = 'unknown';
 CREATE INDEX texts_of_invitation ON texts (invitation);
 CREATE INDEX texts_spent ON texts (spent_day, carrier, cost) WHERE spent_day > 0;
 
