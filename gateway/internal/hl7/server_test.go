@@ -200,6 +200,8 @@ func TestFramesHoweverTheyAreCut(t *testing.T) {
 		{"junk between", [][]byte{[]byte("\r\nnoise"), frame([]byte(a)), []byte("\x1c\r\r\n"), frame([]byte(b))}},
 		{"no CR behind the end", [][]byte{[]byte("\x0b" + a + "\x1c"), []byte("\x0b" + b + "\x1c")}},
 		{"a first try given up", [][]byte{[]byte("\x0b" + a[:40]), both}},
+		{"a first try given up after several reads", [][]byte{[]byte("\x0b" + strings.Repeat("x", 40_000)), both}},
+		{"a first try that was too long given up", [][]byte{[]byte("\x0b" + strings.Repeat("x", MaxMessage+40_000)), both}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
