@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -90,12 +89,9 @@ func (c *Carrier) sign(r *http.Request, action, query string) {
 	r.Header.Set("Authorization", authorization(r.Method, "/", query, r.URL.Host, r.Header, empty, string(c.o.AccessKeyID), string(c.o.AccessKeySecret)))
 }
 
-// withoutAddress takes the URL out of a client's error: it has the number.
+// withoutAddress reduces a client's error to what says nothing of the request:
+// its URL has the number.
 func withoutAddress(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err
-	}
 	var op *net.OpError
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

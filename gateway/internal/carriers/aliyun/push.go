@@ -49,10 +49,10 @@ const (
 func (c *Carrier) Handler(to Receiver, address func(*http.Request) netip.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PushPrefix+"{token}/report", func(w http.ResponseWriter, r *http.Request) {
-		c.take(w, r, address, func(ctx context.Context, items []json.RawMessage) error { return c.takeReports(ctx, to, items) })
+		c.take(w, r, address, func(ctx context.Context, items []json.RawMessage) error { return recordEach(ctx, c, items, readReport, to.RecordStatus) })
 	})
 	mux.HandleFunc("POST "+PushPrefix+"{token}/up", func(w http.ResponseWriter, r *http.Request) {
-		c.take(w, r, address, func(ctx context.Context, items []json.RawMessage) error { return c.takeReplies(ctx, to, items) })
+		c.take(w, r, address, func(ctx context.Context, items []json.RawMessage) error { return recordEach(ctx, c, items, readReply, to.RecordInbound) })
 	})
 	return mux
 }
@@ -187,14 +187,16 @@ func readReport(raw json.RawMessage, now time.Time) (r texting.StatusReport, ok 
 	return r, r.ProviderID != "" || !r.Message.IsZero()
 }
 
-func (c *Carrier) takeReports(ctx context.Context, to Receiver, items []json.RawMessage) error {
+// recordEach stores what a push holds, in its order. An item that cannot be read
+// is left out: it would be no better the next time.
+func recordEach[T any](ctx context.Context, c *Carrier, items []json.RawMessage, read func(json.RawMessage, time.Time) (T, bool), record func(context.Context, T) error) error {
 	for _, raw := range items {
-		r, ok := readReport(raw, c.o.Now())
+		item, ok := read(raw, c.o.Now())
 		if !ok {
-			c.o.Logger.WarnContext(ctx, "a status report of the carrier cannot be read and is left out", "carrier", Name)
+			c.o.Logger.WarnContext(ctx, "an item of a carrier's push cannot be read and is left out", "carrier", Name)
 			continue
 		}
-		if err := to.RecordStatus(ctx, r); err != nil {
+		if err := record(ctx, item); err != nil {
 			return err
 		}
 	}
@@ -230,20 +232,6 @@ func readReply(raw json.RawMessage, now time.Time) (in texting.Inbound, ok bool)
 		Carrier: Name, ProviderID: "up-" + hex.EncodeToString(sum[:16]), From: from,
 		Body: surveys.Secret(body.Content), ReceivedAt: readTime(body.SendTime, now),
 	}, true
-}
-
-func (c *Carrier) takeReplies(ctx context.Context, to Receiver, items []json.RawMessage) error {
-	for _, raw := range items {
-		in, ok := readReply(raw, c.o.Now())
-		if !ok {
-			c.o.Logger.WarnContext(ctx, "a patient's text from the carrier cannot be read and is left out", "carrier", Name)
-			continue
-		}
-		if err := to.RecordInbound(ctx, in); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // maxAhead is how far the service's clock may be ahead of ours.
