@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"qingfeng/surveys"
-	"qingfeng/surveys/sqlstore"
 	"qingfeng/surveys/sqlstore/storetest"
 )
 
@@ -15,7 +14,7 @@ import (
 // checkpoint ever finds it standing still.
 func TestLogStartsOverUnderSteadyWrites(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "qingfeng.db")
-	s := storetest.Open(t, path, func(o *sqlstore.Options) { o.Now = nil })
+	s := storetest.Open(t, path)
 	const commits, bound = 3000, 24 << 20
 	for n := range uint64(commits) {
 		if outcome, err := s.Record(context.Background(), storetest.Rating(n+1, storetest.Noon(), surveys.Satisfied)); err != nil || outcome != surveys.OutcomeStored {
