@@ -273,12 +273,28 @@ func (s *Supervisor) yesterday() surveys.Day {
 	return surveys.DayOf(s.opt.Now(), s.opt.Zone).AddDays(-1)
 }
 
-// breath is how long the relay waits after it has published all there was: a
-// busy second then makes some hundred batches in place of one for each commit,
-// and every batch costs Redis, the worker and the boards as much as dozens of
-// events. A tap after a quiet moment does not wait, and on a board the time is
-// a fiftieth of a window.
-const breath = 2 * time.Millisecond
+// The relay waits before it looks: the commit that woke it has acknowledgements
+// to send first, and what is published together costs Redis, the worker and the
+// boards little more than one event alone.
+const (
+	// breath is the usual wait: a hundredth of a board's window.
+	breath = time.Millisecond
+	// longBreath is the wait in a flood of more than floodRate events a second:
+	// some two hundred events together, and still well inside a board's window.
+	longBreath = 15 * time.Millisecond
+	floodRate  = 4000
+)
+
+// breathAfter is the wait after n events that came in the time since the last look.
+func breathAfter(n int, since time.Duration) time.Duration {
+	switch {
+	case n >= redisstream.MaxBatch:
+		return 0 // more waits already
+	case float64(n) > floodRate*since.Seconds():
+		return longBreath
+	}
+	return breath
+}
 
 // relay publishes the outbox in order.
 func (s *Supervisor) relay(ctx context.Context) error {
@@ -289,7 +305,7 @@ func (s *Supervisor) relay(ctx context.Context) error {
 	// The tick is a second string to the signal of a commit.
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for {
+	for looked := time.Now(); ; {
 		if err := s.awaitWorker(ctx, last); err != nil {
 			return err
 		}
@@ -297,6 +313,8 @@ func (s *Supervisor) relay(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read outbox: %w", err)
 		}
+		since := time.Since(looked)
+		looked = looked.Add(since)
 		if len(events) == 0 {
 			select {
 			case <-ctx.Done():
@@ -304,16 +322,14 @@ func (s *Supervisor) relay(ctx context.Context) error {
 			case <-s.opt.Source.Committed():
 			case <-tick.C:
 			}
-			continue
-		}
-		if err := s.publisher.Publish(ctx, events); err != nil {
-			return err
-		}
-		last = events[len(events)-1].Sequence
-		if len(events) < redisstream.MaxBatch {
-			if err := wait(ctx, breath); err != nil {
+		} else {
+			if err := s.publisher.Publish(ctx, events); err != nil {
 				return err
 			}
+			last = events[len(events)-1].Sequence
+		}
+		if err := wait(ctx, breathAfter(len(events), since)); err != nil {
+			return err
 		}
 	}
 }
