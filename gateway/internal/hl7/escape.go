@@ -16,8 +16,8 @@ type Delimiters struct {
 var standardDelimiters = Delimiters{Field: '|', Component: '^', Repetition: '~', Escape: '\\', Subcomponent: '&'}
 
 // valid reports whether the delimiters can split anything: five different
-// characters that are visible ASCII and neither letters nor digits. Subcomponent and Escape may
-// be missing (0) in short headers.
+// characters that are visible ASCII and neither letters nor digits. Subcomponent
+// and Escape may be missing (0) in short headers.
 func (d Delimiters) valid() bool {
 	seen := map[byte]bool{}
 	for i, c := range []byte{d.Field, d.Component, d.Repetition, d.Escape, d.Subcomponent} {

@@ -19,9 +19,10 @@ import (
 
 // Handler stores what the hospital information system tells.
 type Handler interface {
-	// ApplyVisitChange returns nil once the change is on disk, also for one that was there
-	// before (see Changes). An error with a method Refused() surveys.Text says that the change
-	// can never be taken; any other has the sender repeat the message.
+	// ApplyVisitChange returns nil once the change is on disk, also for one that
+	// was there before (see Changes). An error with a method Refused()
+	// surveys.Text says that the change can never be taken; any other has the
+	// sender repeat the message.
 	ApplyVisitChange(ctx context.Context, c followup.VisitChange) error
 	// KeepRejected keeps a message that can never be taken for hospital IT. It
 	// may be called again for the same one.

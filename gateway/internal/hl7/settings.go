@@ -24,9 +24,10 @@ type Settings struct {
 	ProductionOnly bool
 }
 
-// DefaultDispositions are HL7 table 0112 and, as single digits, the way of leaving (离院方式) on the
-// first page of Chinese inpatient records: 1 home, 2 to another hospital, 3 to a community centre, 4 against advice, 5
-// died. Codes that are not here are DispositionUnknown.
+// DefaultDispositions are HL7 table 0112 and, as single digits, the way of
+// leaving (离院方式) on the first page of Chinese inpatient records: 1 home, 2 to
+// another hospital, 3 to a community centre, 4 against advice, 5 died. Codes that
+// are not here are DispositionUnknown.
 func DefaultDispositions() map[string]followup.Disposition {
 	codes := map[followup.Disposition]string{
 		followup.DispositionHome:        "01 06 07 08 1 4",

@@ -198,8 +198,8 @@ func (c *charset) decode(fields []string) bool {
 	return true
 }
 
-// guess tells the character set of a row, or that the row does not tell. A row with only two-byte
-// characters could be either and is read as UTF-8 for itself.
+// guess tells the character set of a row, or that the row does not tell. A row
+// with only two-byte characters could be either and is read as UTF-8 for itself.
 func guess(text string) charset {
 	if !utf8.ValidString(text) {
 		return charsetGB18030

@@ -305,7 +305,7 @@ func (p *fhirPatient) describe(c *followup.VisitChange, authorities []string, zo
 }
 
 // isGuardian reports whether a relationship (v3 RoleCode, v2 table 0131 or
-// words) answers for a child. N, next of kin, may: R4 has no code for parents there.
+// words) answers for a child. N, next of kin, may: table 0131 has no parents.
 func isGuardian(c fhirConcept) bool {
 	return c.is("GUARD", "PRN", "FTH", "MTH", "NFTH", "NMTH", "GRPRN", "GRFTH", "GRMTH", "N", "guardian", "parent", "father", "mother", "监护人", "父亲", "母亲", "父母")
 }

@@ -93,7 +93,8 @@ type Options struct {
 	// Zone is the hospital's, for dates and times without an offset.
 	Zone *time.Location
 	// Authorities are the systems or types of the patient's number among several
-	// in a FHIR Patient, the preferred first. With them a Patient that has none is refused.
+	// in a FHIR Patient, the preferred first. With them a Patient that has none
+	// is refused.
 	Authorities []string
 }
 

@@ -106,8 +106,9 @@ func fold(code string) string {
 
 // Locate gives the place a change names. An unknown ward is handed on as
 // UnknownPlace, beside the department that service or physician tell. A
-// message without a ward says nothing of the place; only an admission, and rows and resources that tell all of a visit
-// at once, are then given their department by service or physician.
+// message without a ward says nothing of the place; only an admission, and rows
+// and resources that tell all of a visit at once, are then given their
+// department by service or physician.
 func (m *Mapping) Locate(c *followup.VisitChange) Placement {
 	ward, known := m.wards[fold(c.Ward+"/"+c.Room)]
 	if !known || c.Ward == "" {

@@ -11,7 +11,8 @@ import (
 )
 
 const (
-	// maxCandidates and maxDigits bound what is tried of one field: several numbers, and characters of one.
+	// maxCandidates and maxDigits bound what is tried of one field: how many
+	// numbers, and how many bytes of each.
 	maxCandidates = 8
 	maxDigits     = 40
 )

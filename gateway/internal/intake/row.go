@@ -101,7 +101,8 @@ func (r row) moments(c *followup.VisitChange, zone *time.Location) error {
 	return nil
 }
 
-// key is the same for the same row, in whatever order and under whatever names its columns stand.
+// key is the same for the same row, in whatever order and under whatever names
+// its columns stand.
 func (r row) key() string {
 	h := sha256.New()
 	for _, c := range []column{
