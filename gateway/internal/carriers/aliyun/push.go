@@ -49,10 +49,14 @@ const (
 func (c *Carrier) Handler(to Receiver, address func(*http.Request) netip.Addr) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PushPrefix+"{token}/report", func(w http.ResponseWriter, r *http.Request) {
-		c.take(w, r, address, func(ctx context.Context, items []json.RawMessage) error { return recordEach(ctx, c, items, readReport, to.RecordStatus) })
+		c.take(w, r, address, func(ctx context.Context, items []json.RawMessage) error {
+			return recordEach(ctx, c, items, readReport, to.RecordStatus)
+		})
 	})
 	mux.HandleFunc("POST "+PushPrefix+"{token}/up", func(w http.ResponseWriter, r *http.Request) {
-		c.take(w, r, address, func(ctx context.Context, items []json.RawMessage) error { return recordEach(ctx, c, items, readReply, to.RecordInbound) })
+		c.take(w, r, address, func(ctx context.Context, items []json.RawMessage) error {
+			return recordEach(ctx, c, items, readReply, to.RecordInbound)
+		})
 	})
 	return mux
 }
