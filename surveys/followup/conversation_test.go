@@ -48,6 +48,47 @@ func TestReceiveLeavesItsConversationAsItWas(t *testing.T) {
 	}
 }
 
+// TestReceiveForks gives two texts to the same conversation: neither may change
+// what came of the other.
+func TestReceiveForks(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		before []surveys.Secret
+		one    surveys.Secret
+	}{
+		{"an answer", []surveys.Secret{"5", "没有", "4"}, "没有"},
+		{"a question passed over", []surveys.Secret{"说不好", "说不好", "说不好", "说不好", "说不好"}, "说不好"},
+	} {
+		c, now := talk(t, 1, surveys.ModeReply)
+		for _, text := range tt.before {
+			c, _ = c.Receive(followup.Reply{Text: text}, now)
+		}
+		// Room behind the lists, as a decoder may leave it.
+		p := &c.Threads[0].Progress
+		p.Answered, p.Passed = append(make([]surveys.ItemID, 0, 9), p.Answered...), append(make([]surveys.ItemID, 0, 9), p.Passed...)
+		one, _ := c.Receive(followup.Reply{Text: tt.one}, now)
+		want := snapshot(one)
+		c.Threads[0].Progress.Answered = append(c.Threads[0].Progress.Answered, "other")
+		c.Threads[0].Progress.Passed = append(c.Threads[0].Progress.Passed, "other")
+		if diff := cmp.Diff(want, snapshot(one)); diff != "" {
+			t.Errorf("%s: one step reaches into another: %s", tt.name, diff)
+		}
+	}
+}
+
+// TestAskedBackOnceForEachQuestion answers the question that was asked back on
+// the phone page: the next one still gets its own.
+func TestAskedBackOnceForEachQuestion(t *testing.T) {
+	c, now := talk(t, 1, surveys.ModeReply)
+	c, _ = c.Receive(followup.Reply{Text: "说不好"}, now)
+	c.Threads[0].Progress.Answered = append(c.Threads[0].Progress.Answered, "overall")
+	c, effects := c.Receive(followup.Reply{Text: "说不好"}, now)
+	text, ok := effects[len(effects)-1].(followup.SendText)
+	if !ok || text.Purpose != texting.PurposeClarify || text.Question != "envelope" || len(c.Threads[0].Progress.Passed) != 0 {
+		t.Errorf("the next question is passed over: %s %s", text.Purpose, text.Question)
+	}
+}
+
 // snapshot is a conversation as text, Secrets opened.
 func snapshot(c followup.Conversation) string {
 	var b strings.Builder

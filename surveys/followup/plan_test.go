@@ -233,6 +233,7 @@ func TestReminder(t *testing.T) {
 		{"on the third day, at the same time", "2026-11-19 10:30", "2026-11-22 10:30", nil},
 		{"after the last minute of a day", "2026-11-19 19:59", "2026-11-22 19:59", nil},
 		{"on the first day after the holiday", "2026-10-03 10:00", "2026-10-08 09:00", nil},
+		{"not on the sixth day", "2026-10-02 10:00", "", nil},
 		{"not when the holiday is longer", "2026-10-01 10:00", "", nil},
 		{"not once answered", "2026-11-19 10:30", "", func(i *followup.Invitation) { i.AnsweredAt = i.SentAt }},
 		{"not twice", "2026-11-19 10:30", "", func(i *followup.Invitation) { i.RemindedAt = i.SentAt }},

@@ -212,11 +212,11 @@ func (s *step) newest() *Thread {
 	return newest
 }
 
-// stopped reports whether a clue ended the newest thread and its window is
-// still open: what comes now may say more of it.
+// stopped reports whether a clue ended the newest thread: what comes now, and
+// be it after the window, may say more of it.
 func (s *step) stopped() bool {
 	t := s.newest()
-	return t != nil && t.State == InvitationStopped && s.now.Before(t.ClosesAt)
+	return t != nil && t.State == InvitationStopped
 }
 
 // endOpen ends every thread that is not over. One that was not texted yet ends
