@@ -120,8 +120,11 @@ func (s *step) asksEnvelope() bool {
 	})
 }
 
-// clue ends every open thread of the number and hands the text over.
+// clue ends every open thread of the number and hands the text over. A wish to
+// be called in the same text opens no call-back: that would tell the conduct
+// office, at this minute, whose clue it is. The hotline is named instead.
 func (s *step) clue(envelope bool) {
+	s.effects = slices.DeleteFunc(s.effects, func(e Effect) bool { _, call := e.(OpenCallback); return call })
 	newest := s.newest()
 	s.releaseHeld()
 	s.add(OpenClue{Text: s.text, Envelope: envelope})
