@@ -41,6 +41,8 @@ func eventAt(sequence int64) surveys.SequencedEvent {
 		e.Kind, e.Grade, e.Flagged = surveys.EventPromptOffered, 0, false
 	case sequence%11 == 0:
 		e.Kind, e.Tags = surveys.EventRatingDetailed, []surveys.Tag{{Item: "why", ID: "queue"}}
+	case sequence%17 == 0:
+		e.Kind, e.Grade, e.Value, e.Series, e.Staff = surveys.EventAnswerRecorded, 0, int(sequence%(analytics.MaxValue+1)), "", ""
 	case sequence%13 == 0: // the one before is flagged after all
 		if before := eventAt(sequence - 1).Event; before.Kind == surveys.EventRatingRecorded && !before.Flagged {
 			e = before

@@ -53,7 +53,7 @@ func dataSource(path string, r role) string {
 		"_txlock":          {"immediate"},
 		"_foreign_keys":    {"on"},
 		"_busy_timeout":    {fmt.Sprint(busyTimeoutMS)},
-		"_stmt_cache_size": {"64"},
+		"_stmt_cache_size": {"256"},
 		"_cache_size":      {"-32000"}, // KiB
 	}
 	if r == roleReader {

@@ -9,8 +9,15 @@
 //
 // Reading goes through a small pool of its own and never waits for the writer.
 //
+// The follow-up after discharge works by actions that go through the same
+// writer: messages about visits in any order, invitations, texts on their way
+// to a carrier and back, conversations, responses. A text is marked on disk
+// before it is handed over, an inbound one is on disk before it is acknowledged,
+// and all that follows from it is stored together.
+//
 // Personal text stays here: events carry none, errors and logs carry none.
-// Phone numbers are encrypted with a key that is not in the database.
+// Phone numbers, and everything else of the follow-up that names or was said by
+// a person, are encrypted with keys that are not in the database.
 //
 // Statistics, streams and screens do not belong here.
 package sqlstore

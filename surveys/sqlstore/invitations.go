@@ -411,6 +411,7 @@ func (b behind) Scan(dest ...any) error { return b.row.Scan(append(slices.Clone(
 // Country and Invitation are filled in here.
 func (s *Store) QueueReminder(ctx context.Context, id followup.InvitationID, text NewText) (queued bool, err error) {
 	err = s.act(ctx, func(t *tx) error {
+		queued = false
 		var number, index []byte
 		var patient int64
 		var country texting.Country
@@ -485,6 +486,7 @@ func (s *Store) ExchangeCode(ctx context.Context, try CodeTry) (id followup.Invi
 	source := mac(s.keys.source, try.Source)[:16]
 	found := false
 	err = s.act(ctx, func(t *tx) error {
+		found = false
 		if _, err := t.exec("DELETE FROM code_tries WHERE at < ?", hour); err != nil {
 			return err
 		}

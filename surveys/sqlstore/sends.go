@@ -19,13 +19,14 @@ type textRow struct {
 	purpose                             texting.Purpose
 	state                               TextState
 	taken, segments, price, cost, twice int64
+	ambiguous                           bool
 	validUntil                          int64
 }
 
 func (t *tx) text(id surveys.FactID) (x textRow, err error) {
 	x.id = id
-	err = t.row(`SELECT invitation, number_index, purpose, state, taken_at, segments, unit_price, cost, twice, valid_until FROM texts WHERE id = ?`, id[:]).
-		Scan(&x.invitation, &x.index, &x.purpose, &x.state, &x.taken, &x.segments, &x.price, &x.cost, &x.twice, &x.validUntil)
+	err = t.row(`SELECT invitation, number_index, purpose, state, taken_at, segments, unit_price, cost, twice, ambiguous, valid_until FROM texts WHERE id = ?`, id[:]).
+		Scan(&x.invitation, &x.index, &x.purpose, &x.state, &x.taken, &x.segments, &x.price, &x.cost, &x.twice, &x.ambiguous, &x.validUntil)
 	return x, orNotFound(err)
 }
 
@@ -220,6 +221,10 @@ func (t *tx) invitationFollows(id surveys.FactID, state TextState, at time.Time)
 	case TextState(texting.StatusDelivered):
 		to = followup.InvitationDelivered
 	case TextExpired:
+		if x.ambiguous { // it may have come after all: the visit is not asked about again
+			to = followup.InvitationUndelivered
+			break
+		}
 		if x.purpose == texting.PurposeInvite && i.SentAt.IsZero() && i.EndedAt.IsZero() {
 			return t.endInvitation(i.ID, followup.InvitationWithdrawn, "expired", at)
 		}
@@ -307,7 +312,7 @@ func (t *tx) sendFailed(x *textRow, f *SendFailure) error {
 		}
 		return t.waitAgain(x, retry, code, f.At)
 	}
-	_, err := t.exec("UPDATE texts SET state = 'unknown', code = ? WHERE id = ?", code, x.id[:])
+	_, err := t.exec("UPDATE texts SET state = 'unknown', ambiguous = 1, code = ? WHERE id = ?", code, x.id[:])
 	return err
 }
 

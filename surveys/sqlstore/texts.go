@@ -316,7 +316,7 @@ func (t *tx) expireTexts(now time.Time) (n int, err error) {
 // unknown. Call it once at start, before the first TakeTexts.
 func (s *Store) RecoverTexts(ctx context.Context) (n int64, err error) {
 	err = s.act(ctx, func(t *tx) (err error) {
-		n, err = t.exec("UPDATE texts SET state = 'unknown' WHERE state = 'handing'")
+		n, err = t.exec("UPDATE texts SET state = 'unknown', ambiguous = 1 WHERE state = 'handing'")
 		return err
 	})
 	if err != nil {

@@ -192,7 +192,7 @@ func TestStatusesInAnyOrder(t *testing.T) {
 	const seed = 20261123
 	r := rand.New(rand.NewPCG(seed, 5))
 	all := []texting.Status{texting.StatusQueued, texting.StatusSent, texting.StatusDelivered, texting.StatusUndelivered, texting.StatusRefused}
-	for round := range 40 {
+	for round := range 20 {
 		s, id := queued(t, filepath.Join(t.TempDir(), fmt.Sprint(round, ".db")))
 		take(t, s, storetest.Noon())
 		n, want, taken := 1+r.IntN(6), texting.StatusQueued, false
@@ -356,6 +356,32 @@ func TestAWithdrawnTextDoesNotComeBack(t *testing.T) {
 		t.Errorf("%d events, invitation %s", len(events(t, s)), invitationState(t, s, id))
 	}
 	mustVerify(t, s)
+}
+
+// A visit whose text may have arrived is not asked about a second time.
+func TestAnAmbiguousTextThatExpires(t *testing.T) {
+	for _, ambiguous := range []bool{false, true} {
+		s, id := queued(t, filepath.Join(t.TempDir(), "qingfeng.db"))
+		ctx, now := t.Context(), storetest.Noon()
+		class, want := texting.ClassLater, followup.InvitationWithdrawn
+		if ambiguous {
+			class, want = texting.ClassAmbiguous, followup.InvitationUndelivered
+		}
+		take(t, s, now)
+		_, err := s.RecordSendFailed(ctx, sqlstore.SendFailure{ID: id, At: now, Err: &texting.SendError{Class: class}})
+		must(t, err)
+		if ambiguous {
+			must(t, s.ReleaseText(ctx, id))
+		}
+		take(t, s, now.AddDate(0, 0, 3))
+		if got := invitationState(t, s, id); got != want {
+			t.Errorf("ambiguous %v: invitation is %s, want %s", ambiguous, got, want)
+		}
+		if got := candidates(t, s, true); (len(got) == 0) != ambiguous {
+			t.Errorf("ambiguous %v: %d candidates", ambiguous, len(got))
+		}
+		mustVerify(t, s)
+	}
 }
 
 func TestGivenUpTexts(t *testing.T) {

@@ -178,7 +178,8 @@ CREATE TABLE response_saves (
 -- state: waiting, handing (to the carrier, right now), unknown (handed over, the
 -- answer was lost), queued, sent, delivered, undelivered, refused; withdrawn and
 -- expired were never handed over. urgency 0 answers a patient, 1 may wait.
--- cost is in fen and counted on spent_day.
+-- ambiguous: nobody knew once whether a carrier had it. cost is in fen and
+-- counted on spent_day, when it was handed over last.
 CREATE TABLE texts (
     id           BLOB PRIMARY KEY CHECK (length(id) = 16),
     invitation   BLOB NOT NULL,
@@ -198,6 +199,7 @@ CREATE TABLE texts (
     handings     INTEGER NOT NULL DEFAULT 0,
     handed_at    INTEGER NOT NULL DEFAULT 0,
     twice        INTEGER NOT NULL DEFAULT 0,
+    ambiguous    INTEGER NOT NULL DEFAULT 0,
     carrier      TEXT NOT NULL DEFAULT '',
     provider_id  TEXT NOT NULL DEFAULT '',
     taken_at     INTEGER NOT NULL DEFAULT 0,
