@@ -272,6 +272,7 @@ func TestAClueIsKeptApart(t *testing.T) {
 	s, ctx, now := storetest.New(t), t.Context(), storetest.Noon().Add(25*time.Minute)
 	storetest.PublishForm(t, s)
 	id := storetest.Invited(t, s, 1, "4711", phone, now)
+	converse(t, s, storetest.Receive(t, s, "M0", phone, "4, 2", now), sqlstore.Reply{Steps: []sqlstore.Step{{Invitation: id, Answers: answers("overall", 4, "nurses", 2)}}})
 	in := storetest.Receive(t, s, "M1", phone, "主任收了红包", now)
 	receipt := storetest.ID(now, 70)
 	converse(t, s, in, sqlstore.Reply{
@@ -280,16 +281,16 @@ func TestAClueIsKeptApart(t *testing.T) {
 		Texts: []sqlstore.NewText{{Segments: 1, Message: texting.Message{ID: receipt, To: texting.NumberOf(phone), Country: "CN",
 			Purpose: texting.PurposeClueReceived, Body: "回执 1234567890123456"}}},
 	})
-	if n := count(t, s, "SELECT length(body) FROM inbounds"); n != 0 {
+	if n := count(t, s, "SELECT length(body) FROM inbounds WHERE id = ?", int64(in)); n != 0 {
 		t.Error("the text's body is still there")
 	}
-	if n := count(t, s, "SELECT count(*) FROM answers"); n != 0 {
-		t.Errorf("%d answers were kept with the invitation", n)
+	if n := count(t, s, "SELECT count(*) FROM answers"); n != 2 {
+		t.Errorf("%d answers are kept with the invitation, want those from before the clue", n)
 	}
 	if got := invitationState(t, s, id); got != followup.InvitationStopped {
 		t.Errorf("invitation is %s", got)
 	}
-	if diff := cmp.Diff([]string{"prompt_offered  0"}, told(t, s)); diff != "" {
+	if diff := cmp.Diff([]string{"prompt_offered  0", "rating_recorded overall 4"}, told(t, s)); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}
 	must(t, s.OptOut(ctx, texting.NumberOf(phone), "desk", admin)) // takes neither the clue nor its receipt away
