@@ -4,14 +4,11 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"qingfeng/surveys"
 	"qingfeng/surveys/followup"
-	"qingfeng/surveys/texting"
 )
 
 const invitationColumns = `SELECT i.id, i.visit, i.patient, f.text, m.text, i.language, coalesce(d.text, ''), coalesce(l.text, ''), i.state,
@@ -82,22 +79,10 @@ func (s *Store) QueueInvitations(ctx context.Context, list []NewInvitation) ([]Q
 }
 
 func (t *tx) queueInvitation(n *NewInvitation) (QueueOutcome, error) {
-	i := n.Invitation
-	var place, department int64
-	var again bool
-	var state string
-	v, err := scanVisit(t.row(visitColumns+`, v.department, v.place,
-		`+readmitted("v")+`, coalesce((SELECT i.state FROM invitations i WHERE i.visit = v.id AND i.state <> 'ineligible'), '')`+
-		visitTables+" WHERE v.id = ?", int64(i.Visit)), t.w.store.opt.Zone, t.now(), &department, &place, &again, &state)
-	switch {
-	case err != nil:
-		return "", err
-	case state != "":
-		return QueueExists, nil
-	case whyUnfit(&v, again) != "":
-		return QueueIneligible, nil
-	case !v.HasPhone:
-		return QueueNoNumber, nil
+	i, k := n.Invitation, t.w.store.keys
+	v, department, place, refused, err := t.visitToAsk(i.Visit)
+	if refused != "" || err != nil {
+		return refused, err
 	}
 	p, err := t.patient(int64(v.Patient))
 	if err != nil {
@@ -110,6 +95,9 @@ func (t *tx) queueInvitation(n *NewInvitation) (QueueOutcome, error) {
 	if refused, err := t.refuses(index, int64(v.Patient)); refused != "" || err != nil {
 		return refused, err
 	}
+	if _, err := t.form(i.Form); err != nil {
+		return "", fmt.Errorf("find form %s: %w", i.Form, err)
+	}
 	form, err := t.w.name(string(i.Form))
 	if err != nil {
 		return "", err
@@ -118,13 +106,10 @@ func (t *tx) queueInvitation(n *NewInvitation) (QueueOutcome, error) {
 	if err != nil {
 		return "", err
 	}
-	if _, err := t.form(i.Form); err != nil {
-		return "", fmt.Errorf("find form %s: %w", i.Form, err)
-	}
 	inserted, err := t.exec(`INSERT INTO invitations (id, visit, patient, form, mode, language, department, place, country, number, number_index,
 		token_hash, code_hash, state, week, created_at, due_at, closes_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?)
 		ON CONFLICT DO NOTHING`, i.ID[:], int64(i.Visit), int64(v.Patient), form, mode, i.Language, department, place, string(country),
-		sealText(t.w.store.keys.phone, to.Secret, i.ID), index, n.tokenHash(), t.w.store.keys.codeHash(n.Code), weekOf(i.DueAt, t.w.store.opt.Zone),
+		sealText(k.phone, to.Secret, i.ID), index, n.tokenHash(), k.codeHash(n.Code), weekOf(i.DueAt, t.w.store.opt.Zone),
 		milliseconds(t.now()), milliseconds(i.DueAt), milliseconds(i.ClosesAt))
 	if err != nil {
 		return "", fmt.Errorf("write invitation: %w", err)
@@ -138,6 +123,27 @@ func (t *tx) queueInvitation(n *NewInvitation) (QueueOutcome, error) {
 		text.DueAt = i.DueAt
 	}
 	return Queued, t.queueText(&text)
+}
+
+// visitToAsk reads a visit with the numbers of its department and place, and
+// says why nobody is asked about it; empty: they are.
+func (t *tx) visitToAsk(id followup.VisitID) (v followup.Visit, department, place int64, refused QueueOutcome, err error) {
+	var again bool
+	var state string
+	v, err = scanVisit(t.row(visitColumns+`, v.department, v.place, `+readmitted("v")+`,
+		coalesce((SELECT i.state FROM invitations i WHERE i.visit = v.id AND i.state <> 'ineligible'), '')`+
+		visitTables+" WHERE v.id = ?", int64(id)), t.w.store.opt.Zone, t.now(), &department, &place, &again, &state)
+	switch {
+	case err != nil:
+		err = fmt.Errorf("find visit: %w", err)
+	case state != "":
+		refused = QueueExists
+	case whyUnfit(&v, again) != "":
+		refused = QueueIneligible
+	case !v.HasPhone:
+		refused = QueueNoNumber
+	}
+	return v, department, place, refused, err
 }
 
 func (n *NewInvitation) tokenHash() []byte {
@@ -284,6 +290,25 @@ func (t *tx) endInvitation(id followup.InvitationID, state followup.InvitationSt
 const closedSQL = ` WHERE i.ended_at = 0 AND i.closes_at <= ? AND NOT EXISTS (SELECT 1 FROM inbounds b
 	WHERE b.sender_index = i.number_index AND b.done_at = 0) ORDER BY i.closes_at LIMIT ?`
 
+// endOpenOf ends the open invitations of a number; unsent only those that were
+// not sent yet.
+func (t *tx) endOpenOf(index []byte, state followup.InvitationState, why string, at time.Time, unsent bool) error {
+	rows, err := t.rows("SELECT id FROM invitations WHERE number_index = ? AND ended_at = 0 AND (sent_at = 0 OR NOT ?)", index, unsent)
+	if err != nil {
+		return fmt.Errorf("find open invitations: %w", err)
+	}
+	ids, err := collect(rows, func(rows *sql.Rows) (id []byte, err error) { return id, rows.Scan(&id) })
+	if err != nil {
+		return fmt.Errorf("find open invitations: %w", err)
+	}
+	for _, id := range ids {
+		if err := t.endInvitation(followup.InvitationID(id), state, why, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // EndInvitations ends up to limit invitations whose window has closed:
 // unanswered, broken off, or partial when at least half of the form's questions
 // are answered. What did not reach the phone stays as it is. A number whose
@@ -363,85 +388,6 @@ func (t *tx) currentIndex(patient int64, on surveys.Day) ([]byte, error) {
 	return index, nil
 }
 
-// Reminder is an invitation whose one reminder is due, with its first text:
-// the Variables hold the token or the code.
-type Reminder struct {
-	Invitation followup.Invitation
-	First      texting.Message
-}
-
-const remindSQL = ` WHERE i.ended_at = 0 AND i.reminded_at = 0 AND i.answered_at = 0 AND i.sent_at > 0 AND i.sent_at >= ? AND i.sent_at < ?
-	AND i.state IN ('sent', 'delivered') ORDER BY i.sent_at LIMIT ?`
-
-// RemindersDue lists up to limit open invitations whose first text was taken by
-// a carrier at sentFrom or later and before sentBefore, that nobody has
-// answered and that were not reminded of, oldest first. Those whose text did
-// not arrive are left out.
-func (s *Store) RemindersDue(ctx context.Context, sentFrom, sentBefore time.Time, limit int) ([]Reminder, error) {
-	rows, err := s.reading.QueryContext(ctx, `SELECT x.id, x.purpose, x.language, x.country, x.number, x.body, x.variables, x.valid_until - x.due_at, `+
-		invitationColumns[len("SELECT "):]+` JOIN texts x ON x.invitation = i.id AND x.purpose = 'invite'`+remindSQL, milliseconds(sentFrom), milliseconds(sentBefore), limit)
-	if err != nil {
-		return nil, fmt.Errorf("list reminders: %w", err)
-	}
-	list, err := collect(rows, func(rows *sql.Rows) (r Reminder, err error) {
-		var m sealedMessage
-		r.Invitation, err = scanInvitation(behind{rows, m.columns()})
-		if err == nil {
-			r.First, err = m.open(s.keys)
-		}
-		return r, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list reminders: %w", err)
-	}
-	return list, nil
-}
-
-// behind scans columns that stand before those of another scan.
-type behind struct {
-	row   interface{ Scan(...any) error }
-	first []any
-}
-
-// Scan implements what the scan functions read from.
-func (b behind) Scan(dest ...any) error { return b.row.Scan(append(slices.Clone(b.first), dest...)...) }
-
-// QueueReminder queues the one reminder of an invitation. queued is false when
-// it was answered, reminded of, ended or opted out of meanwhile. The text's To,
-// Country and Invitation are filled in here.
-func (s *Store) QueueReminder(ctx context.Context, id followup.InvitationID, text NewText) (queued bool, err error) {
-	err = s.act(ctx, func(t *tx) error {
-		queued = false
-		var number, index []byte
-		var patient int64
-		var country texting.Country
-		err := t.row("SELECT number, number_index, patient, country FROM invitations WHERE id = ?", id[:]).Scan(&number, &index, &patient, &country)
-		if err != nil {
-			return orNotFound(err)
-		}
-		if refused, err := t.refuses(index, patient); refused != "" || err != nil {
-			return err
-		}
-		n, err := t.exec(`UPDATE invitations SET reminded_at = ? WHERE id = ? AND reminded_at = 0 AND answered_at = 0 AND ended_at = 0 AND sent_at > 0`,
-			milliseconds(t.now()), id[:])
-		if err != nil || n == 0 {
-			return err
-		}
-		to, err := unsealText(s.keys.phone, number, id)
-		if err != nil {
-			return err
-		}
-		queued = true
-		text.Message.To, text.Message.Country, text.Invitation = texting.Number{Secret: to}, country, id
-		return t.queueText(&text)
-	})
-	if err != nil {
-		return false, fmt.Errorf("queue reminder: %w", err)
-	}
-	s.signalTexts()
-	return queued, nil
-}
-
 // FindInvitation finds an invitation with what was said on it, or ErrNotFound.
 func (s *Store) FindInvitation(ctx context.Context, id followup.InvitationID) (Conversation, error) {
 	c, err := conversations(ctx, s, s.reading, "i.id = ?", id[:])
@@ -463,57 +409,4 @@ func one(what string, list []Conversation, err error) (Conversation, error) {
 		return Conversation{}, fmt.Errorf("%s: %w", what, err)
 	}
 	return list[0], nil
-}
-
-// CodeTries is how many wrong codes one source may type in an hour.
-const CodeTries = 10
-
-// CodeTry is a code as somebody typed it.
-type CodeTry struct {
-	Code   surveys.Secret
-	Source string // the device or the address it came from
-	// TokenHash is the SHA-256 of the token with which the page goes on.
-	TokenHash [32]byte
-	At        time.Time
-}
-
-// ExchangeCode finds the open invitation with a code and gives it the token to
-// go on with; an earlier token no longer works. The code is good until the
-// invitation ends. A wrong code is ErrNotFound and counted against its source,
-// whose further codes are ErrTooManyTries, right or wrong, until the hour is over.
-func (s *Store) ExchangeCode(ctx context.Context, try CodeTry) (id followup.InvitationID, err error) {
-	hour := milliseconds(try.At.Truncate(time.Hour))
-	source := mac(s.keys.source, try.Source)[:16]
-	found := false
-	err = s.act(ctx, func(t *tx) error {
-		found = false
-		if _, err := t.exec("DELETE FROM code_tries WHERE at < ?", hour); err != nil {
-			return err
-		}
-		var tries int64
-		err := t.row("SELECT n FROM code_tries WHERE source = ? AND at = ?", source, hour).Scan(&tries)
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
-			return err
-		}
-		if tries >= CodeTries {
-			return ErrTooManyTries
-		}
-		var row []byte
-		err = t.row(`UPDATE invitations SET token_hash = ? WHERE code_hash = ? AND length(code_hash) > 0 AND ended_at = 0 AND sent_at > 0 AND closes_at > ?
-			RETURNING id`, try.TokenHash[:], s.keys.codeHash(try.Code), milliseconds(try.At)).Scan(&row)
-		if errors.Is(err, sql.ErrNoRows) {
-			_, err = t.exec("INSERT INTO code_tries (source, at, n) VALUES (?, ?, 1) ON CONFLICT (source, at) DO UPDATE SET n = n + 1", source, hour)
-			return err
-		}
-		found = err == nil
-		copy(id[:], row)
-		return err
-	})
-	if err == nil && !found {
-		err = ErrNotFound
-	}
-	if err != nil {
-		return followup.InvitationID{}, fmt.Errorf("exchange code: %w", err)
-	}
-	return id, nil
 }

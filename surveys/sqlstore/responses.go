@@ -254,7 +254,7 @@ func (t *tx) writeAnswer(i *followup.Invitation, f *followup.Form, a *followup.A
 		}
 		a = &followup.Answer{Question: a.Question, Value: int(final), Text: a.Text}
 	}
-	comment := sealText(t.w.store.keys.answer, a.Text, t.answerID(i.ID, item))
+	comment := sealText(t.w.store.keys.answer, a.Text, answerID(i.ID, int64(item)))
 	_, err = t.exec(`INSERT INTO answers (invitation, item, scored, value, comment, at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (invitation, item) DO UPDATE
 		SET value = excluded.value, comment = CASE WHEN length(excluded.comment) > 0 THEN excluded.comment ELSE comment END, at = excluded.at`,
 		i.ID[:], item, scored, a.Value, comment, milliseconds(said))
@@ -266,10 +266,6 @@ func (t *tx) writeAnswer(i *followup.Invitation, f *followup.Form, a *followup.A
 
 // answerID binds a comment to its answer: the invitation's id, its last bytes
 // changed by the item.
-func (t *tx) answerID(i followup.InvitationID, item nameID) surveys.FactID {
-	return answerID(i, int64(item))
-}
-
 func answerID(i followup.InvitationID, item int64) surveys.FactID {
 	n := binary.BigEndian.Uint64(i[8:])
 	binary.BigEndian.PutUint64(i[8:], n^uint64(item))
@@ -308,7 +304,7 @@ func (t *tx) grade(i *followup.Invitation, item nameID, g surveys.Grade, at time
 		return 0, fmt.Errorf("read response: %w", err)
 	}
 	if kept != 0 || !g.Valid() {
-		return max(kept, 0), nil
+		return kept, nil
 	}
 	day, hour := dayAndHour(at, t.w.store.opt.Zone)
 	_, err := t.exec("UPDATE responses SET grade = ?, grade_item = ?, grade_flagged = ?, graded_day = ?, graded_hour = ? WHERE invitation = ?",
