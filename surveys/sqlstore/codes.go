@@ -45,8 +45,8 @@ func (s *Store) ExchangeCode(ctx context.Context, try CodeTry) (id followup.Invi
 			return ErrTooManyTries
 		}
 		var row []byte
-		err = t.row(`UPDATE invitations SET token_hash = ? WHERE code_hash = ? AND length(code_hash) > 0 AND ended_at = 0 AND sent_at > 0 AND closes_at > ?
-			RETURNING id`, try.TokenHash[:], s.keys.codeHash(try.Code), milliseconds(try.At)).Scan(&row)
+		err = t.row(`UPDATE invitations SET token_hash = ? WHERE code_hash = ? AND length(code_hash) > 0 AND ended_at = 0 AND closes_at > ?
+			AND EXISTS (SELECT 1 FROM texts x WHERE x.invitation = invitations.id AND x.purpose = 'invite' AND x.handings > 0) RETURNING id`, try.TokenHash[:], s.keys.codeHash(try.Code), milliseconds(try.At)).Scan(&row)
 		if errors.Is(err, sql.ErrNoRows) {
 			_, err = t.exec("INSERT INTO code_tries (source, at, n) VALUES (?, ?, 1) ON CONFLICT (source, at) DO UPDATE SET n = n + 1", source, hour)
 			return err

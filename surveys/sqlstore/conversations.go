@@ -28,8 +28,8 @@ type Conversation struct {
 // Exchange is what is known when a text is worked on.
 type Exchange struct {
 	Inbound texting.Inbound
-	// Open are the number's surveys that were sent, are not over, and whose
-	// window was open when the text arrived; newest first.
+	// Open are the number's surveys that were handed to a carrier, are not over,
+	// and whose window was open when the text arrived; newest first.
 	Open []Conversation
 	// Ended are the newest of its other surveys that were sent, at most three.
 	Ended      []Conversation
@@ -38,6 +38,10 @@ type Exchange struct {
 	// Memory is what Reply.Memory kept last for the number; nil: nothing.
 	Memory []byte
 }
+
+// handedOver is a condition: the first text of an invitation was handed to a
+// carrier. Whether it was taken may not be known yet: an answer proves it.
+const handedOver = `(i.sent_at > 0 OR EXISTS (SELECT 1 FROM texts x WHERE x.invitation = i.id AND x.purpose = 'invite' AND x.handings > 0))`
 
 // maxEnded bounds Exchange.Ended; a late text is about one of them.
 const maxEnded = 3
@@ -133,7 +137,8 @@ func (s *Store) exchange(ctx context.Context, db querier, id InboundID) (*Exchan
 	}
 	x := &Exchange{Inbound: in.text}
 	at := milliseconds(in.text.ReceivedAt)
-	if x.Open, err = conversations(ctx, s, db, "i.number_index = ? AND i.sent_at > 0 AND i.ended_at = 0 AND i.closes_at > ? ORDER BY i.sent_at DESC, i.id DESC",
+	if x.Open, err = conversations(ctx, s, db, "i.number_index = ? AND "+handedOver+
+		" AND i.ended_at = 0 AND i.closes_at > ? ORDER BY i.sent_at = 0 DESC, i.sent_at DESC, i.id DESC",
 		in.index, at); err != nil {
 		return fail(err)
 	}

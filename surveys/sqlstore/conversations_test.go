@@ -115,6 +115,47 @@ func TestASurveyByText(t *testing.T) {
 	}
 }
 
+// Who answers a text has it, whatever its carrier said: the answer counts, and
+// the text is not sent again.
+func TestAnAnswerProvesThatTheTextArrived(t *testing.T) {
+	for _, class := range []texting.Class{"", texting.ClassAmbiguous, texting.ClassLater} {
+		t.Run("class "+string(class), func(t *testing.T) {
+			s, id := queued(t, t.TempDir()+"/qingfeng.db")
+			ctx, now := t.Context(), storetest.Noon()
+			early := storetest.Receive(t, s, "M0", phone, "5", now)
+			must(t, s.Converse(ctx, early, func(x *sqlstore.Exchange) (*sqlstore.Reply, error) {
+				if len(x.Open) != 0 {
+					t.Error("a survey is open that was not handed over")
+				}
+				return &sqlstore.Reply{Outcome: sqlstore.InboundUnlinked}, nil
+			}))
+			take(t, s, now)
+			if class != "" {
+				_, err := s.RecordSendFailed(ctx, sqlstore.SendFailure{ID: id, At: now, Err: &texting.SendError{Class: class}})
+				must(t, err)
+			}
+			in := storetest.Receive(t, s, "M1", phone, "5", now)
+			must(t, s.Converse(ctx, in, func(x *sqlstore.Exchange) (*sqlstore.Reply, error) {
+				if len(x.Open) != 1 {
+					t.Fatalf("%d open surveys", len(x.Open))
+				}
+				return &sqlstore.Reply{Outcome: sqlstore.InboundAnswered, Steps: []sqlstore.Step{{Invitation: id, Answers: answers("overall", 5)}}}, nil
+			}))
+			if diff := cmp.Diff([]string{"prompt_offered  0", "rating_recorded overall 5"}, told(t, s)); diff != "" {
+				t.Errorf("events (-want +got):\n%s", diff)
+			}
+			if got := invitationState(t, s, id); got != followup.InvitationDelivered {
+				t.Errorf("invitation is %s", got)
+			}
+			if err := s.ReleaseText(ctx, id); !isErr(err, sqlstore.ErrNotFound) || len(take(t, s, now.Add(time.Hour))) != 0 {
+				t.Errorf("it is sent again (%v)", err)
+			}
+			must(t, s.RecordSent(ctx, sqlstore.SentText{ID: id, Carrier: "test", Sent: texting.Sent{ProviderID: "P"}, At: now}))
+			mustVerify(t, s)
+		})
+	}
+}
+
 func TestLowGradesAndWishesOpenACallback(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -91,7 +91,7 @@ func Queries() map[string]string {
 		"invitations to remind of":   invitationColumns + remindSQL,
 		"an invitation by its token": invitationColumns + " WHERE i.token_hash = ? AND length(i.token_hash) > 0",
 		"an invitation by its code":  "SELECT id FROM invitations WHERE code_hash = ? AND length(code_hash) > 0 AND ended_at = 0",
-		"a number's open surveys":    invitationColumns + " WHERE i.number_index = ? AND i.sent_at > 0 AND i.ended_at = 0",
+		"a number's open surveys":    invitationColumns + " WHERE i.number_index = ? AND " + handedOver + " AND i.ended_at = 0",
 		"texts that came in":         pendingSQL,
 		"a text that came in":        "SELECT id FROM inbounds WHERE carrier = ? AND provider_id = ?",
 		"candidates":                 candidateSQL(false),

@@ -15,6 +15,7 @@ import (
 	"qingfeng/surveys"
 	"qingfeng/surveys/followup"
 	"qingfeng/surveys/registers"
+	"qingfeng/surveys/texting"
 )
 
 // Step is what an answer adds to an invitation.
@@ -165,6 +166,11 @@ func (t *tx) takeStep(step *Step, at time.Time) error {
 	if !i.EndedAt.IsZero() {
 		return ErrEnded
 	}
+	if i.SentAt.IsZero() {
+		if err := t.proveDelivery(&i, at); err != nil {
+			return err
+		}
+	}
 	if len(step.Answers) > 0 || step.CallBack {
 		if err := t.answer(&i, step, at); err != nil {
 			return err
@@ -179,6 +185,24 @@ func (t *tx) takeStep(step *Step, at time.Time) error {
 		return t.endInvitation(i.ID, step.End, "", at)
 	}
 	return nil
+}
+
+// proveDelivery notes that the first text of an invitation has arrived, which
+// nobody knew: somebody answers it. It is not sent again.
+func (t *tx) proveDelivery(i *followup.Invitation, at time.Time) error {
+	var id []byte
+	err := t.row("SELECT id FROM texts WHERE invitation = ? AND purpose = 'invite' AND handings > 0", i.ID[:]).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find first text: %w", err)
+	}
+	x, err := t.text(surveys.FactID(id))
+	if err != nil {
+		return err
+	}
+	return t.advance(&x, TextState(texting.StatusDelivered), "", at)
 }
 
 func (t *tx) remember(i *followup.Invitation, memory []byte) error {
