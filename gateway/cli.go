@@ -19,18 +19,20 @@ const (
 type commands struct {
 	Config string `help:"Settings file; without it the embedded defaults and the sample hospital are used." short:"c" type:"path" placeholder:"FILE" env:"QINGFENG_CONFIG"`
 
-	Serve   serveCommand   `cmd:"" help:"Start the gateway."`
-	Check   checkCommand   `cmd:"" help:"Check settings, hospital, questionnaires and store, and start nothing."`
-	Verify  verifyCommand  `cmd:"" help:"Recount everything from the facts and compare: rollups, Redis, outbox, audit chain."`
-	Rebuild rebuildCommand `cmd:"" help:"Count all scores again from the facts."`
-	Backup  backupCommand  `cmd:"" help:"Write a consistent copy of the store while the gateway runs."`
-	Restore restoreCommand `cmd:"" help:"Put a backup in the store's place. The gateway must be stopped."`
-	User    userCommand    `cmd:"" help:"Accounts of the desk."`
-	Device  deviceCommand  `cmd:"" help:"Tablets and wall boards."`
-	Token   tokenCommand   `cmd:"" help:"Bearer tokens for window systems."`
-	Cert    certCommand    `cmd:"" help:"Make a local authority and a server certificate, or check the hospital's own."`
-	Demo    demoCommand    `cmd:"" help:"Start a gateway with ten simulated tablets in a store of its own."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Start the gateway."`
+	Check    checkCommand    `cmd:"" help:"Check settings, hospital, questionnaires and store, and start nothing."`
+	Verify   verifyCommand   `cmd:"" help:"Recount everything from the facts and compare: rollups, Redis, outbox, audit chain."`
+	Rebuild  rebuildCommand  `cmd:"" help:"Count all scores again from the facts."`
+	Backup   backupCommand   `cmd:"" help:"Write a consistent copy of the store while the gateway runs."`
+	Restore  restoreCommand  `cmd:"" help:"Put a backup in the store's place. The gateway must be stopped."`
+	Import   importCommand   `cmd:"" name:"import-discharges" help:"Take a CSV file of discharges in, so that the patients are followed up."`
+	Simulate simulateCommand `cmd:"" help:"Talk with the follow-up in this terminal, or replay transcripts."`
+	User     userCommand     `cmd:"" help:"Accounts of the desk."`
+	Device   deviceCommand   `cmd:"" help:"Tablets and wall boards."`
+	Token    tokenCommand    `cmd:"" help:"Bearer tokens for window systems."`
+	Cert     certCommand     `cmd:"" help:"Make a local authority and a server certificate, or check the hospital's own."`
+	Demo     demoCommand     `cmd:"" help:"Start a gateway with ten simulated tablets in a store of its own."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // usageError is an error of the caller's: settings or arguments.

@@ -81,7 +81,7 @@ func newSite(t *testing.T, more string) *site {
 		t.Fatal(err)
 	}
 	s.env = map[string]string{
-		"QINGFENG_CONFIG": file, "QINGFENG_LISTEN": s.address, "QINGFENG_DATA_DIR": filepath.Join(s.dir, "data"), "QINGFENG_REDIS": "embedded",
+		"QINGFENG_CONFIG": file, "QINGFENG_LISTEN": s.address, "QINGFENG_MLLP": "127.0.0.1:0", "QINGFENG_DATA_DIR": filepath.Join(s.dir, "data"), "QINGFENG_REDIS": "embedded",
 	}
 	return s
 }

@@ -20,7 +20,9 @@ import (
 	"qingfeng/analytics/redisstream"
 	"qingfeng/gateway/internal/auth"
 	"qingfeng/gateway/internal/config"
+	"qingfeng/gateway/internal/hl7"
 	"qingfeng/gateway/internal/httpapi"
+	"qingfeng/gateway/internal/intake"
 	"qingfeng/gateway/internal/live"
 	"qingfeng/gateway/internal/outbox"
 	"qingfeng/surveys"
@@ -40,7 +42,11 @@ type system struct {
 	tablets *live.Tablets
 	boards  *live.Boards
 	seats   *live.Seats // of tablets and boards together
+	intake  *intake.Intake
+	hl7     *hl7.Server // nil: no HL7 messages are taken
 	handler http.Handler
+
+	hl7Address string // where hl7 listens
 
 	// oneTimePassword is the first administrator's, at the first start only.
 	oneTimePassword string
@@ -87,6 +93,7 @@ func open(ctx context.Context, cfg *config.Config, url string, log *slog.Logger)
 		{"accounts", s.openAccounts},
 		{"tablets", s.openTablets},
 		{"boards", s.openBoards},
+		{"intake", s.openIntake},
 		{"http", s.openHTTP},
 	} {
 		if err := step.open(ctx); err != nil {
@@ -108,6 +115,11 @@ func (s *system) openStore(ctx context.Context) error {
 	for _, q := range s.cfg.QuestionnaireOf() {
 		if err := store.PublishQuestionnaire(ctx, q); err != nil {
 			return fmt.Errorf("publish questionnaire %s revision %d: %w", q.ID, q.Revision, err)
+		}
+	}
+	for _, f := range s.cfg.Forms() {
+		if err := store.PublishForm(ctx, f); err != nil {
+			return fmt.Errorf("publish form %s revision %d: %w", f.ID, f.Revision, err)
 		}
 	}
 	if today := surveys.DayOf(time.Now(), s.cfg.Location()); !s.cfg.Workdays().Covers(today) {

@@ -66,7 +66,7 @@ func (s *site) server() tabletclient.Server { return tabletclient.Server{URL: s.
 // environment is how the gateway is told where everything is.
 func (s *site) environment() map[string]string {
 	return map[string]string{
-		"QINGFENG_CONFIG": s.settingsFile(), "QINGFENG_LISTEN": s.address,
+		"QINGFENG_CONFIG": s.settingsFile(), "QINGFENG_LISTEN": s.address, "QINGFENG_MLLP": "off",
 		"QINGFENG_DATA_DIR": filepath.Join(s.dir, "data"), "QINGFENG_REDIS": s.redis.url(),
 	}
 }

@@ -30,6 +30,7 @@ class Gateway {
       env: {
         ...process.env,
         QINGFENG_LISTEN: this.listen,
+        QINGFENG_MLLP: '127.0.0.1:0',
         QINGFENG_DATA_DIR: this.directory,
         ...this.environment,
       },

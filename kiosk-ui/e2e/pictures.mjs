@@ -32,7 +32,7 @@ async function tablet() {
 /** Board and desk, from a demo that has run for a while. */
 async function office() {
   const demo = spawn(new URL('../../bin/gateway', import.meta.url).pathname, ['demo', '--pause', '9s', '--seed', '7'], {
-    env: { ...process.env, QINGFENG_LISTEN: '127.0.0.1:0' },
+    env: { ...process.env, QINGFENG_LISTEN: '127.0.0.1:0', QINGFENG_MLLP: '127.0.0.1:0' },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const exited = new Promise((resolve) => demo.once('exit', resolve))

@@ -25,12 +25,13 @@ func TestEnvironmentOverridesTheFile(t *testing.T) {
 		"QINGFENG_STORE":      "/from/environment/s.db",
 		"QINGFENG_REDIS":      "redis://u:p4ss@10.0.0.9:6380/2",
 		"QINGFENG_PUBLIC_URL": "https://qf.example/",
+		"QINGFENG_MLLP":       "off",
 	}), configs.Files)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{c.Listen.Address, c.DataDir, c.StorePath(), c.RedisTarget().String(), c.Origin()}
-	want := []string{"127.0.0.1:9000", "/from/environment", "/from/environment/s.db", "redis 10.0.0.9:6380", "https://qf.example"}
+	got := []string{c.Listen.Address, c.DataDir, c.StorePath(), c.RedisTarget().String(), c.Origin(), c.Intake.MLLP.Address}
+	want := []string{"127.0.0.1:9000", "/from/environment", "/from/environment/s.db", "redis 10.0.0.9:6380", "https://qf.example", ""}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

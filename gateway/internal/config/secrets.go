@@ -25,6 +25,9 @@ type secrets struct {
 	carriers      carrierSecrets
 }
 
+// noMLLP in QINGFENG_MLLP, or in the file, takes no HL7 messages.
+const noMLLP = "off"
+
 // environment puts QINGFENG_* variables over the file's settings, and reads the
 // secrets, each from its variable or from the file that variable_FILE names.
 func (l *loader) environment(c *Config) {
@@ -38,11 +41,15 @@ func (l *loader) environment(c *Config) {
 		{"QINGFENG_STORE", "store", &c.Store},
 		{"QINGFENG_REDIS", "redis", &c.Redis},
 		{"QINGFENG_PUBLIC_URL", "public_url", &c.PublicURL},
+		{"QINGFENG_MLLP", "intake.mllp.address", &c.Intake.MLLP.Address},
 	} {
 		if value := l.getenv(v.name); value != "" {
 			*v.setting = value
 			l.fromEnvironment[v.key] = v.name
 		}
+	}
+	if c.Intake.MLLP.Address == noMLLP {
+		c.Intake.MLLP.Address = "" // an empty variable counts as none
 	}
 	s := &secrets{}
 	c.loaded.secrets = s

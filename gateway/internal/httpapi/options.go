@@ -134,6 +134,11 @@ type Options struct {
 	// windowBurst times as many at once.
 	WindowRequestsPerSecond int
 	RequestTimeout          time.Duration // how long an API request may take (15 s)
+
+	// Mounted are handlers of others by their pattern, such as /sms/generic/.
+	Mounted map[string]http.Handler
+	// Phones: there are simulated phones, and /phone shows them.
+	Phones bool
 }
 
 const (

@@ -152,6 +152,7 @@ func (s *Server) mux() *http.ServeMux {
 	mux.Handle("/api", s.fixed("unknown", func(w http.ResponseWriter, _ *http.Request) { writeProblem(w, notFound(), "") }))
 	mux.Handle("/api/", s.fixed("unknown", func(w http.ResponseWriter, _ *http.Request) { writeProblem(w, notFound(), "") }))
 	s.registerScreens(mux)
+	s.registerMounted(mux)
 	s.registerProbes(mux)
 	return mux
 }

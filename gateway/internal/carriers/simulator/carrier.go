@@ -66,7 +66,7 @@ func (o Options) withDefaults() Options {
 }
 
 // Name is the carrier's name in settings, rows and metrics.
-const Name = "simulated"
+const Name = "simulator"
 
 // throttledFor is what a throttled phone asks the sender to wait.
 const throttledFor = 5 * time.Second
