@@ -86,4 +86,3 @@ func (s *Store) OpenUnlinkedReply(ctx context.Context, id InboundID, by Actor) (
 	}
 	return text, nil
 }
-

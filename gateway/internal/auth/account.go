@@ -284,10 +284,13 @@ func (s *Service) check(a sqlstore.Account) error {
 	return nil
 }
 
-// dutiesMeet reports whether permissions that have to be kept apart are together.
+// dutiesMeet reports whether permissions that have to be kept apart are together:
+// managing accounts, and seeing what patients said or who they are.
 func dutiesMeet(granted []Permission) bool {
-	return slices.Contains(granted, AccountsManage) &&
-		(slices.Contains(granted, CallbacksWork) || slices.Contains(granted, SetAsideWork))
+	personal := func(p Permission) bool {
+		return slices.Contains([]Permission{CallbacksWork, SetAsideWork, FollowupWork, IntakeOpen}, p)
+	}
+	return slices.Contains(granted, AccountsManage) && slices.ContainsFunc(granted, personal)
 }
 
 // keepAdministrator refuses a change after which no account in use manages

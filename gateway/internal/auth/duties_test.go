@@ -37,3 +37,15 @@ func TestDutiesAreKeptApart(t *testing.T) {
 		t.Errorf("a new account with both duties: %v, want %v", err, ErrDutiesApart)
 	}
 }
+
+func TestWhatHasToBeKeptApart(t *testing.T) {
+	for _, p := range Permissions() {
+		want := p == CallbacksWork || p == SetAsideWork || p == FollowupWork || p == IntakeOpen
+		if got := dutiesMeet([]Permission{AccountsManage, p}); got != want {
+			t.Errorf("accounts.manage with %s is kept apart: %v, want %v", p, got, want)
+		}
+		if p != AccountsManage && dutiesMeet([]Permission{CallbacksWork, p}) {
+			t.Errorf("callbacks.work with %s is kept apart", p)
+		}
+	}
+}

@@ -23,6 +23,11 @@ const (
 	AuditView          Permission = "audit.view"          // read the audit log
 	QuestionnairesView Permission = "questionnaires.view" // read the published questionnaires
 	TransactionsCreate Permission = "transactions.create" // report a transaction by hand (operator page)
+	FollowupView       Permission = "followup.view"       // read the follow-up's figures and what it would do
+	FollowupManage     Permission = "followup.manage"     // start and pause the follow-up, let a halted carrier go on
+	FollowupWork       Permission = "followup.work"       // read replies, undo opt-outs and suppressions
+	IntakeWork         Permission = "intake.work"         // settle messages about visits that were not taken, upload files
+	IntakeOpen         Permission = "intake.open"         // read such a message: it names a patient
 )
 
 // Permissions lists every permission there is, in the order above.
@@ -30,6 +35,7 @@ func Permissions() []Permission {
 	return []Permission{
 		BoardView, DevicesView, DevicesManage, AccountsManage, TokensManage,
 		CallbacksWork, SetAsideWork, AuditView, QuestionnairesView, TransactionsCreate,
+		FollowupView, FollowupManage, FollowupWork, IntakeWork, IntakeOpen,
 	}
 }
 

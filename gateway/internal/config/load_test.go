@@ -185,12 +185,17 @@ func TestBuiltInRolesKeepDutiesApart(t *testing.T) {
 		"audit.view":          {"administrator", "discipline_officer"},
 		"questionnaires.view": {"administrator", "conduct_officer", "discipline_officer"},
 		"transactions.create": {"window_operator"},
+		"followup.view":       {"administrator", "conduct_officer", "department_head"},
+		"followup.manage":     {"administrator", "conduct_officer"},
+		"followup.work":       {"conduct_officer"},
+		"intake.work":         {"administrator", "interface_engineer"},
+		"intake.open":         {"interface_engineer"},
 	}
 	if diff := cmp.Diff(want, held); diff != "" {
 		t.Error(diff)
 	}
 	wantOwn := map[string]bool{
-		"administrator": false, "conduct_officer": false, "discipline_officer": false, "department_head": true, "window_operator": true,
+		"administrator": false, "interface_engineer": false, "conduct_officer": false, "discipline_officer": false, "department_head": true, "window_operator": true,
 	}
 	if diff := cmp.Diff(wantOwn, own); diff != "" {
 		t.Error(diff)

@@ -26,6 +26,7 @@ func Permissions() []string {
 	return []string{
 		"board.view", "devices.view", "devices.manage", "accounts.manage", "tokens.manage", "callbacks.work",
 		"set_aside.work", "audit.view", "questionnaires.view", "transactions.create",
+		"followup.view", "followup.manage", "followup.work", "intake.work", "intake.open",
 	}
 }
 
