@@ -22,6 +22,7 @@ type Store interface {
 	PromptStore
 	DeviceStore
 	DeskStore
+	SurveyStore
 	Ping(ctx context.Context) error
 	Stats() sqlstore.Stats
 }
@@ -135,6 +136,14 @@ type Options struct {
 	WindowRequestsPerSecond int
 	RequestTimeout          time.Duration // how long an API request may take (15 s)
 
+	// Hotline and ClueHotline are the phones a phone page names; "": none.
+	Hotline, ClueHotline string
+	// SurveyNow is the clock of surveys after discharge, which a demonstration
+	// moves on; nil: Now.
+	SurveyNow func() time.Time
+	// ReceiptHasher hashes the receipt codes of clues; nil: auth.NewHasher.
+	ReceiptHasher *auth.Hasher
+
 	// Mounted are handlers of others by their pattern, such as /sms/generic/.
 	Mounted map[string]http.Handler
 	// Phones: there are simulated phones, and /phone shows them.
@@ -167,6 +176,12 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.WindowRequestsPerSecond, 200)
 	o.WindowRequestsPerSecond = max(o.WindowRequestsPerSecond, o.RequestsPerSecond)
 	orDefault(&o.RequestTimeout, 15*time.Second)
+	if o.SurveyNow == nil {
+		o.SurveyNow = o.Now
+	}
+	if o.ReceiptHasher == nil {
+		o.ReceiptHasher = auth.NewHasher()
+	}
 	return o
 }
 

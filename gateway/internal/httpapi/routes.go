@@ -10,8 +10,8 @@ import (
 type access int
 
 const (
-	// open: anybody. Used for signing in and for a screen asking to be
-	// enrolled; both are limited by address.
+	// open: anybody. Used for signing in, for a screen asking to be enrolled and
+	// for a phone page without a survey; all are limited by address.
 	open access = iota
 	// bearer: the handler itself checks the token or secret it is sent.
 	bearer
@@ -53,6 +53,11 @@ func routes() []route {
 		{post, "/api/v1/enrolments", open, "", false, (*Server).createEnrolment},
 		{get, "/api/v1/enrolments/{enrolment_id}", bearer, "", false, (*Server).showEnrolment},
 		{post, "/api/v1/enrolments/approve", permitted, auth.DevicesManage, false, (*Server).approveEnrolment},
+
+		{get, "/api/v1/survey", bearer, "", false, (*Server).showSurvey},
+		{post, "/api/v1/survey/saves", bearer, "", false, (*Server).saveSurvey},
+		{get, "/api/v1/survey/contact", open, "", false, (*Server).showSurveyContact},
+		{post, "/api/v1/survey/code", open, "", false, (*Server).exchangeCode},
 
 		{post, "/api/v1/windows/{window}/transactions", windowToken, "", false, (*Server).reportTransaction},
 		{post, "/api/v1/operator/windows/{window}/transactions", permitted, auth.TransactionsCreate, true, (*Server).operatorTransaction},

@@ -16,7 +16,10 @@ import (
 
 // pages are the addresses of the screens and the files they are.
 func pages() map[string]string {
-	return map[string]string{"/tablet": "tablet.html", "/board": "board.html", "/desk": "desk.html", "/operator": "operator.html"}
+	return map[string]string{
+		"/tablet": "tablet.html", "/board": "board.html", "/desk": "desk.html", "/operator": "operator.html",
+		"/s/{token}": "phonepage.html", "/code": "phonepage.html",
+	}
 }
 
 // screens are the user interface's files, read once: they are embedded and a

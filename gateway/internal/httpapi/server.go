@@ -31,6 +31,7 @@ type Server struct {
 	signIns   *auth.AddressLimiter
 	enrolling *auth.AddressLimiter
 	waiting   sync.Mutex
+	pages     *phonePages
 	codes     *auth.Tries[sqlstore.AccountID] // wrong enrolment codes
 	origins   *http.CrossOriginProtection
 	own       func(r *http.Request, origin string) bool
@@ -48,6 +49,7 @@ func New(o Options) (*Server, error) {
 		signIns:   auth.NewAddressLimiter(signInBurst, signInInterval),
 		enrolling: auth.NewAddressLimiter(enrolmentBurst, enrolmentInterval),
 		codes:     auth.NewTries[sqlstore.AccountID](o.WrongCodes, o.WrongCodePause, o.WrongCodePause),
+		pages:     newPhonePages(o),
 		origins:   http.NewCrossOriginProtection(),
 	}
 	connect := ""

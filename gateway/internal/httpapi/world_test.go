@@ -164,7 +164,7 @@ func testRoles(tb testing.TB) *auth.Roles {
 
 func screensFS() fstest.MapFS {
 	files := fstest.MapFS{".gitkeep": {}}
-	for _, name := range []string{"tablet", "board", "desk", "operator"} {
+	for _, name := range []string{"tablet", "board", "desk", "operator", "phonepage"} {
 		files[name+".html"] = &fstest.MapFile{Data: []byte("<!doctype html><title>" + name + "</title>")}
 	}
 	files["assets/desk-EOzbjYqA.js"] = &fstest.MapFile{Data: []byte("export {}")}
