@@ -46,7 +46,7 @@ test-go: ## The Go tests that need only Go and gcc
 # The whole suite, a real Redis included.
 .PHONY: test-all
 test-all:
-	@$(GO) vet ./... && $(GO) test -race ./...
+	@$(GO) vet -tags emulator ./... && $(GO) test -race -tags emulator ./...
 
 .PHONY: test-ui
 test-ui: kiosk-ui/node_modules/.package-lock.json ## The tests of the screens' logic
