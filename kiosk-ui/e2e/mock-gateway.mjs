@@ -27,6 +27,7 @@ export const welcome = {
     name: text('青禾市第一人民医院', 'Qinghe First People’s Hospital'),
     reporting_phones: shippedPhones(),
     nine_rules: shippedRules(),
+    zone: 'Asia/Shanghai',
   },
   place: {
     id: 'settlement-2',

@@ -78,7 +78,7 @@ func NewTablets(opt TabletOptions) (*Tablets, error) {
 }
 
 func hospitalOf(opt *DoorOptions) wireHospital {
-	h := wireHospital{Name: opt.Organisation.Name, ReportingPhones: opt.Organisation.ReportingPhones, NineRules: opt.NineRules}
+	h := wireHospital{Name: opt.Organisation.Name, ReportingPhones: opt.Organisation.ReportingPhones, NineRules: opt.NineRules, Zone: opt.Zone.String()}
 	if h.ReportingPhones == nil {
 		h.ReportingPhones = []surveys.Phone{}
 	}

@@ -94,6 +94,7 @@ type wireHospital struct {
 	Name            surveys.Text    `json:"name"`
 	ReportingPhones []surveys.Phone `json:"reporting_phones"`
 	NineRules       []surveys.Text  `json:"nine_rules"`
+	Zone            string          `json:"zone"` // of the hospital's clock
 }
 
 type wirePlace struct {

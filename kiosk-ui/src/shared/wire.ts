@@ -111,6 +111,8 @@ export interface HospitalInfo {
   name: Text
   reporting_phones: ReportingPhone[]
   nine_rules: Text[]
+  /** The hospital's time zone by its IANA name; a welcome kept by an older page has none. */
+  zone?: string
 }
 
 export interface PlaceInfo {

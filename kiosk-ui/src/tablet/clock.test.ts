@@ -17,9 +17,16 @@ describe('clocks', () => {
   })
 
   it.each([
-    ['2026-11-21T15:59:59.999Z', '2026-11-21'],
-    ['2026-11-21T16:00:00.000Z', '2026-11-22'],
-  ])('%s is %s in the hospital', (at, day) => {
-    expect(hospitalDay(Date.parse(at))).toBe(day)
+    ['Asia/Shanghai', '2026-11-21T15:59:59.999Z', '2026-11-21'],
+    ['Asia/Shanghai', '2026-11-21T16:00:00.000Z', '2026-11-22'],
+    ['Asia/Urumqi', '2026-11-21T17:59:59.999Z', '2026-11-21'],
+    ['America/New_York', '2026-11-21T04:59:59.999Z', '2026-11-20'],
+  ])('in %s, %s is %s', (zone, at, day) => {
+    expect(hospitalDay(Date.parse(at), zone)).toBe(day)
+  })
+
+  it.each([undefined, 'Local'])('goes by the device where the zone is %s', (zone) => {
+    const noon = new Date(2026, 10, 21, 12).getTime()
+    expect(hospitalDay(noon, zone)).toBe('2026-11-21')
   })
 })

@@ -1,3 +1,5 @@
+import { knownZone } from '../shared/zone'
+
 /**
  * How far the server's clock is ahead of this device's, in milliseconds: the
  * server's time is taken to be read half-way between sending and receiving.
@@ -19,9 +21,8 @@ export function wireTime(millis: number): string {
   return new Date(millis).toISOString()
 }
 
-/** The hospital's calendar day of a moment, as 2026-11-21. */
-export function hospitalDay(millis: number, zone = 'Asia/Shanghai'): string {
-  return new Intl.DateTimeFormat('en-CA', { timeZone: zone, year: 'numeric', month: '2-digit', day: '2-digit' }).format(
-    millis,
-  )
+/** The calendar day of a moment in the hospital's zone, as 2026-11-21; by this device's clock where the zone is not known. */
+export function hospitalDay(millis: number, zone: string | undefined): string {
+  const parts = { year: 'numeric', month: '2-digit', day: '2-digit' } as const
+  return new Intl.DateTimeFormat('en-CA', { timeZone: knownZone(zone), ...parts }).format(millis)
 }

@@ -12,6 +12,7 @@ export const welcome: Welcome = {
     name: text('青禾医院', 'Qinghe Hospital'),
     reporting_phones: [{ label: text('行风办', 'Conduct office'), number: '12320' }],
     nine_rules: [text('合法按劳取酬，不接受商业提成', 'Earn pay lawfully')],
+    zone: 'Asia/Shanghai',
   },
   place: {
     id: 'settlement-2',

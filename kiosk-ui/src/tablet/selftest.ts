@@ -1,5 +1,4 @@
 import type { Grade } from '../shared/wire'
-import { hospitalDay } from './clock'
 
 /** The screen must have been left alone this long before the device tests itself. */
 export const QUIET_MILLIS = 15_000
@@ -8,10 +7,10 @@ export const KEY_PIXELS = 64
 
 /**
  * Whether the daily proof is owed: the server says so, or the hospital's day is
- * another than that of the last one made here. Times are the server's.
+ * another than that of the last one made here.
  */
-export function selfTestOwed(serverSaysDue: boolean, lastDay: string | null, serverNow: number): boolean {
-  return serverSaysDue || lastDay !== hospitalDay(serverNow)
+export function selfTestOwed(serverSaysDue: boolean, lastDay: string | null, today: string): boolean {
+  return serverSaysDue || lastDay !== today
 }
 
 export type KeyFault = 'missing' | 'too_small' | 'out_of_view' | 'hidden' | 'covered' | 'not_heard' | 'wrong_grade'

@@ -182,4 +182,14 @@ describe('a tablet', () => {
     vi.setSystemTime(Date.parse('2026-11-21T16:00:00.000Z'))
     expect(tablet.selfTestOwed()).toBe(true)
   })
+
+  it('goes by the hospital’s zone wherever it is', async () => {
+    const { tablet } = await tabletWith()
+    tablet.welcomed({ ...welcome, hospital: { ...welcome.hospital, zone: 'Asia/Urumqi' } }, 0)
+    await tablet.selfTested(true)
+    vi.setSystemTime(Date.parse('2026-11-21T17:59:59.999Z'))
+    expect(tablet.selfTestOwed()).toBe(false)
+    vi.setSystemTime(Date.parse('2026-11-21T18:00:00.000Z'))
+    expect(tablet.selfTestOwed()).toBe(true)
+  })
 })

@@ -134,7 +134,7 @@ export class Tablet {
   selfTestOwed(): boolean {
     const { welcome, queueOK } = this.current
     if (!welcome?.place || !queueOK) return false
-    return selfTestOwed(this.selfTestDue, this.selfTestDay, this.options.now() + this.offset)
+    return selfTestOwed(this.selfTestDue, this.selfTestDay, this.day(this.options.now()))
   }
 
   async selfTested(keyWorked: boolean): Promise<void> {
@@ -142,9 +142,14 @@ export class Tablet {
     if (!place) return
     const at = this.options.now()
     this.selfTestDue = false
-    this.selfTestDay = hospitalDay(at + this.offset)
+    this.selfTestDay = this.day(at)
     const id = this.options.newId(at)
     await this.keep({ type: 'self_test', id, at: wireTime(at), place: place.id, key_worked: keyWorked })
+  }
+
+  /** The hospital's day of a moment of this device's clock. */
+  private day(at: number): string {
+    return hospitalDay(at + this.offset, this.current.welcome?.hospital.zone)
   }
 
   /** Says whether the fact is on disk. A disk that hangs counts as one that failed. */
