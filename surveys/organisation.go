@@ -93,6 +93,9 @@ type Staff struct {
 type Phone struct {
 	Label  Text   `json:"label" yaml:"label"`
 	Number string `json:"number" yaml:"number"`
+	// Clues marks the discipline office's, which is named to whoever reports a
+	// red envelope by text.
+	Clues bool `json:"-" yaml:"clues"`
 }
 
 // Organisation is the hospital: one campus, its units, places and people. Build

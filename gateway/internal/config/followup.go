@@ -132,10 +132,16 @@ func (c *Config) HotlineNumber() string {
 	return c.Organisation().ReportingPhones[0].Number
 }
 
-// ClueHotlineNumber is the phone named to whoever reports a red envelope.
+// ClueHotlineNumber is the phone named to whoever reports a red envelope: the
+// setting, or the hospital's reporting phone for clues.
 func (c *Config) ClueHotlineNumber() string {
 	if c.Followup.ClueHotline != "" {
 		return c.Followup.ClueHotline
+	}
+	for _, p := range c.Organisation().ReportingPhones {
+		if p.Clues {
+			return p.Number
+		}
 	}
 	return c.HotlineNumber()
 }

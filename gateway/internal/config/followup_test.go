@@ -178,7 +178,7 @@ func TestFollowupRulesAreTheDefaultsOfTheDomain(t *testing.T) {
 	if got := c.Templates().Signature.ZH; got != "清风医院" {
 		t.Errorf("signature is %q", got)
 	}
-	if a, b := c.HotlineNumber(), c.ClueHotlineNumber(); a != "000-5550-1001" || b != a {
+	if a, b := c.HotlineNumber(), c.ClueHotlineNumber(); a != "000-5550-1001" || b != "000-5550-1002" {
 		t.Errorf("the hotlines are %q and %q", a, b)
 	}
 	if got := c.Followup.DailyBudget(); got != surveys.Fen(50_000) {
