@@ -25,17 +25,19 @@ const (
 func Token() (text string, hash [32]byte) {
 	raw := make([]byte, tokenBytes)
 	rand.Read(raw) // never fails: it ends the program instead
-	return base64.RawURLEncoding.EncodeToString(raw), sha256.Sum256(raw)
+	text = base64.RawURLEncoding.EncodeToString(raw)
+	return text, sha256.Sum256([]byte(text))
 }
 
 // HashToken gives what is kept of a token, by which the store finds its
-// invitation: the SHA-256 of its 16 bytes. false for what is no token.
+// invitation: the SHA-256 of its text, as the phone page has it. false for what
+// is no token.
 func HashToken(text string) (hash [32]byte, ok bool) {
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	if err != nil || len(raw) != tokenBytes {
 		return hash, false
 	}
-	return sha256.Sum256(raw), true
+	return sha256.Sum256([]byte(text)), true
 }
 
 // code draws a one-time code.
