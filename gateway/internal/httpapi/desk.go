@@ -27,6 +27,7 @@ const (
 type tokenBody struct {
 	ID         int64             `json:"id"`
 	Label      string            `json:"label"`
+	Scope      string            `json:"scope"` // "windows" or "intake"
 	Windows    []surveys.PlaceID `json:"windows"`
 	CreatedAt  wireTime          `json:"created_at"`
 	RevokedAt  wireTime          `json:"revoked_at,omitzero"`
@@ -41,15 +42,26 @@ func (s *Server) listTokens(c *call) error {
 	}
 	bodies := make([]tokenBody, len(tokens))
 	for i, t := range tokens {
-		bodies[i] = tokenBody{t.ID, t.Label, list(t.Windows), wireTime(t.CreatedAt), wireTime(t.RevokedAt), wireTime(t.LastUsedAt)}
+		scope, windows := tokenScope(t)
+		bodies[i] = tokenBody{t.ID, t.Label, scope, windows, wireTime(t.CreatedAt), wireTime(t.RevokedAt), wireTime(t.LastUsedAt)}
 	}
 	return c.json(http.StatusOK, map[string]any{"tokens": bodies})
+}
+
+// tokenScope says what a token is for; windows are empty where it is for every
+// window, or for none.
+func tokenScope(t sqlstore.Token) (scope string, windows []surveys.PlaceID) {
+	if slices.Contains(t.Windows, IntakeScope) {
+		return "intake", []surveys.PlaceID{}
+	}
+	return "windows", list(t.Windows)
 }
 
 // POST /api/v1/tokens
 func (s *Server) createToken(c *call) error {
 	var body struct {
 		Label   string            `json:"label"`
+		Scope   string            `json:"scope"`
 		Windows []surveys.PlaceID `json:"windows"`
 	}
 	if err := decode(c.r, &body); err != nil {
@@ -66,6 +78,14 @@ func (s *Server) createToken(c *call) error {
 		if place, ok := s.o.Organisation.Place(id); !ok || place.Kind != surveys.PlaceWindow {
 			return invalid("windows", "有不存在的窗口", "names a window there is not")
 		}
+	}
+	switch {
+	case body.Scope != "" && body.Scope != "windows" && body.Scope != "intake":
+		return invalid("scope", "须为 windows 或 intake", "must be windows or intake")
+	case body.Scope == "intake" && len(windows) > 0:
+		return invalid("windows", "接入令牌不指定窗口", "a token for sending visits is for no window")
+	case body.Scope == "intake":
+		windows = []surveys.PlaceID{IntakeScope}
 	}
 	text, hash := auth.NewSecret()
 	token, err := s.o.Store.CreateToken(c.ctx(), sqlstore.Token{Label: label, Windows: windows, Hash: hash, CreatedAt: c.now}, c.who.Actor())
@@ -105,6 +125,10 @@ type callbackBody struct {
 	Outcome         registers.CallbackOutcome `json:"outcome,omitempty"`
 	Note            string                    `json:"note,omitempty"`
 	ClosedAt        wireTime                  `json:"closed_at,omitzero"`
+	// Mode is how a survey after discharge was answered; absent: on a tablet.
+	// Then rating_id is the invitation's, and grade is 0 when none was given.
+	Mode surveys.Mode `json:"mode,omitempty"`
+	Wish bool         `json:"wish,omitempty"` // the patient asked to be called
 }
 
 // staffBody is the member of staff a transaction was reported with. One the
@@ -128,7 +152,7 @@ func (s *Server) callbackOf(b sqlstore.Callback, today surveys.Day) callbackBody
 		WorkdaysLeft: b.WorkdaysLeft(today, s.o.Calendar), Department: b.Department, Place: b.Place,
 		TransactionKind: b.Kind, Staff: s.staffOf(b.Staff), Grade: b.Grade,
 		Tags: list(b.Tags), Comment: string(b.Comment), HasPhone: b.HasPhone, State: b.State, Outcome: b.Outcome, Note: string(b.Note),
-		ClosedAt: wireTime(b.ClosedAt),
+		ClosedAt: wireTime(b.ClosedAt), Mode: b.Mode, Wish: b.Wish,
 	}
 }
 

@@ -148,6 +148,9 @@ type Options struct {
 	Mounted map[string]http.Handler
 	// Phones: there are simulated phones, and /phone shows them.
 	Phones bool
+
+	Followup *FollowupOptions // nil: no follow-up after discharge
+	Intake   *IntakeOptions   // nil: no visits come in
 }
 
 const (

@@ -95,7 +95,7 @@ func asProblem(err error) (p *problem, known bool) {
 	case errors.As(err, &p):
 		return p, true
 	case errors.As(err, &large):
-		return refuse(http.StatusRequestEntityTooLarge, "too_large", "请求内容过大", "the body is larger than 64 KiB"), true
+		return refuse(http.StatusRequestEntityTooLarge, "too_large", "请求内容过大", "the body is too large"), true
 	case errors.As(err, &locked):
 		return refuse(http.StatusTooManyRequests, "locked_out", "尝试次数过多，请稍后再试", "too many tries, wait").after(locked.RetryAfter), true
 	case errors.As(err, &weak):

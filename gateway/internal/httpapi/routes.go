@@ -91,6 +91,30 @@ func routes() []route {
 		{post, "/api/v1/set-aside/{id}/reveal", permitted, auth.SetAsideWork, false, (*Server).revealSetAside},
 		{post, "/api/v1/set-aside/{id}/resolve", permitted, auth.SetAsideWork, false, (*Server).resolveSetAside},
 
+		{get, "/api/v1/followup", permitted, auth.FollowupView, true, (*Server).showFollowup},
+		{get, "/api/v1/followup/dispositions", permitted, auth.FollowupView, true, (*Server).listDispositions},
+		{get, "/api/v1/followup/dispositions.csv", permitted, auth.FollowupView, true, (*Server).downloadDispositions},
+		{post, "/api/v1/followup/dry-run", permitted, auth.FollowupView, false, (*Server).dryRunFollowup},
+		{post, "/api/v1/followup/switch", permitted, auth.FollowupManage, false, (*Server).switchFollowup},
+		{post, "/api/v1/followup/carriers/{carrier}/resume", permitted, auth.FollowupManage, false, (*Server).resumeCarrier},
+		{post, "/api/v1/followup/demo-clock", permitted, auth.FollowupManage, false, (*Server).moveDemoClock},
+		{get, "/api/v1/followup/replies", permitted, auth.FollowupWork, false, (*Server).listReplies},
+		{post, "/api/v1/followup/replies/{id}/reveal", permitted, auth.FollowupWork, false, (*Server).revealReply},
+		{get, "/api/v1/followup/opt-outs", permitted, auth.FollowupWork, false, (*Server).listOptOuts},
+		{post, "/api/v1/followup/opt-outs/{id}/undo", permitted, auth.FollowupWork, false, (*Server).undoOptOut},
+		{get, "/api/v1/followup/suppressions", permitted, auth.FollowupWork, false, (*Server).listSuppressions},
+		{post, "/api/v1/followup/suppressions/{id}/lift", permitted, auth.FollowupWork, false, (*Server).liftSuppression},
+
+		{get, "/api/v1/intake", permitted, auth.IntakeWork, false, (*Server).showIntake},
+		{get, "/api/v1/intake/rejected", permitted, auth.IntakeWork, false, (*Server).listRejected},
+		{post, "/api/v1/intake/rejected/{id}/reveal", permitted, auth.IntakeOpen, false, (*Server).revealRejected},
+		{post, "/api/v1/intake/rejected/{id}/resolve", permitted, auth.IntakeWork, false, (*Server).resolveRejected},
+		{get, "/api/v1/intake/unknown-wards", permitted, auth.IntakeWork, false, (*Server).listUnknownWards},
+		{post, "/api/v1/intake/unknown-wards/forget", permitted, auth.IntakeWork, false, (*Server).forgetUnknownWard},
+		{post, "/api/v1/intake/discharges", permitted, auth.IntakeWork, false, (*Server).uploadDischarges},
+		{post, "/api/v1/discharges", bearer, "", false, (*Server).receiveDischarges},
+		{post, "/api/v1/encounters", bearer, "", false, (*Server).receiveEncounters},
+
 		{get, "/api/v1/audit", permitted, auth.AuditView, false, (*Server).listAudit},
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -31,6 +32,8 @@ type Server struct {
 	signIns   *auth.AddressLimiter
 	enrolling *auth.AddressLimiter
 	waiting   sync.Mutex
+	dry       sync.Mutex // one dry run at a time
+	importing sync.Mutex // one file at a time
 	pages     *phonePages
 	codes     *auth.Tries[sqlstore.AccountID] // wrong enrolment codes
 	origins   *http.CrossOriginProtection
@@ -165,6 +168,7 @@ type trace struct {
 	id      string
 	pattern string
 	failure error
+	body    io.ReadCloser // as it comes, for a route that may read more of it
 }
 
 type traceKey struct{}
@@ -216,7 +220,7 @@ func (s *Server) around(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		t := &trace{id: newRequestID(), pattern: "none"}
+		t := &trace{id: newRequestID(), pattern: "none", body: r.Body}
 		sw := &statusWriter{ResponseWriter: w}
 		begun := s.o.Now()
 		defer func() {
@@ -300,7 +304,7 @@ func (s *Server) endpoint(rt route) http.Handler {
 			s.answer(w, r, tooMany(wait))
 			return
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), s.o.RequestTimeout)
+		ctx, cancel := context.WithTimeout(r.Context(), s.allowMore(w, r, rt))
 		defer cancel()
 		inner.ServeHTTP(w, r.WithContext(ctx))
 	})

@@ -24,10 +24,12 @@ func ownAccountOf(a sqlstore.Account) ownAccount {
 type sessionBody struct {
 	Account     ownAccount        `json:"account"`
 	Permissions []auth.Permission `json:"permissions"`
+	// Sections are the optional parts of the desk this gateway has.
+	Sections []string `json:"sections"`
 }
 
-func sessionOf(who *auth.Identity) sessionBody {
-	return sessionBody{ownAccountOf(who.Account), list(who.Permissions)}
+func (s *Server) sessionOf(who *auth.Identity) sessionBody {
+	return sessionBody{ownAccountOf(who.Account), list(who.Permissions), s.sections()}
 }
 
 // list gives an empty list where there is none, so that the wire has [] and
@@ -55,11 +57,11 @@ func (s *Server) signIn(c *call) error {
 	if err != nil {
 		return err
 	}
-	return c.json(http.StatusOK, sessionOf(who))
+	return c.json(http.StatusOK, s.sessionOf(who))
 }
 
 // GET /api/v1/session
-func (s *Server) showSession(c *call) error { return c.json(http.StatusOK, sessionOf(c.who)) }
+func (s *Server) showSession(c *call) error { return c.json(http.StatusOK, s.sessionOf(c.who)) }
 
 // DELETE /api/v1/session
 func (s *Server) signOut(c *call) error {
