@@ -50,14 +50,25 @@ func (c simulateCommand) Run(line *commands, w world) error {
 }
 
 // wording words texts by the settings' templates; what only a real invitation
-// has stands in for itself.
+// or clue has stands in for itself, as in the transcripts.
 func wording(cfg *config.Config) followup.Render {
-	return followup.Worded(cfg.Templates(), []texting.Variable{
-		{Name: "hotline", Value: surveys.Secret(cfg.HotlineNumber())},
-		{Name: "link", Value: surveys.Secret(cfg.Origin() + "/s/0000000000000000000000")},
-		{Name: "code", Value: "00000000"},
-		{Name: "receipt", Value: "0000 0000 0000 0000"},
-	})
+	address := cfg.PublicURL
+	if address == "" {
+		address = "https://pj.qingfeng.example"
+	}
+	known := func(hotline string) []texting.Variable {
+		return []texting.Variable{
+			{Name: texting.VariableHotline, Value: surveys.Secret(hotline)}, {Name: texting.VariableReceipt, Value: "1234 5678 9012 3456"},
+			{Name: texting.VariableCode, Value: "12345678"}, {Name: texting.VariableLink, Value: surveys.Secret(address + "/s/TOKEN")},
+		}
+	}
+	usual, clue := followup.Worded(cfg.Templates(), known(cfg.HotlineNumber())), followup.Worded(cfg.Templates(), known(cfg.ClueHotlineNumber()))
+	return func(text followup.SendText) string {
+		if text.Purpose == texting.PurposeClueReceived {
+			return clue(text)
+		}
+		return usual(text)
+	}
 }
 
 func replay(cfg *config.Config, file string, w world) (same bool, err error) {

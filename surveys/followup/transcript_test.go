@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"qingfeng/configs"
+	"qingfeng/surveys"
 	"qingfeng/surveys/followup"
 	"qingfeng/surveys/texting"
 )
@@ -46,11 +47,20 @@ func worded(tb testing.TB) followup.Render {
 	if err := yaml.UnmarshalWithOptions(text, templates, yaml.Strict()); err != nil {
 		tb.Fatal(err)
 	}
-	return followup.Worded(templates, []texting.Variable{
-		{Name: texting.VariableHotline, Value: "000-5550-1001"},
-		{Name: texting.VariableReceipt, Value: "1234 5678 9012 3456"}, {Name: texting.VariableCode, Value: "12345678"},
-		{Name: texting.VariableLink, Value: "https://pj.qingfeng.example/s/TOKEN"},
-	})
+	known := func(hotline surveys.Secret) followup.Render {
+		return followup.Worded(templates, []texting.Variable{
+			{Name: texting.VariableHotline, Value: hotline},
+			{Name: texting.VariableReceipt, Value: "1234 5678 9012 3456"}, {Name: texting.VariableCode, Value: "12345678"},
+			{Name: texting.VariableLink, Value: "https://pj.qingfeng.example/s/TOKEN"},
+		})
+	}
+	usual, clue := known("000-5550-1001"), known("000-5550-1002")
+	return func(text followup.SendText) string {
+		if text.Purpose == texting.PurposeClueReceived {
+			return clue(text)
+		}
+		return usual(text)
+	}
 }
 
 func TestTranscripts(t *testing.T) {
