@@ -10,18 +10,20 @@ export const sizes = {
   laptop: { width: 1440, height: 900 },
 }
 
-/** Starts Chromium without its own traffic to the outside. */
+export const chromiumPath = process.env.QINGFENG_CHROMIUM ?? '/usr/bin/chromium'
+
+/** No traffic of its own to the outside. */
+export const chromiumArgs = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Starts Chromium for a test. */
 export function launchBrowser() {
-  return chromium.launch({
-    executablePath: process.env.QINGFENG_CHROMIUM ?? '/usr/bin/chromium',
-    args: [
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-    ],
-  })
+  return chromium.launch({ executablePath: chromiumPath, args: chromiumArgs })
 }
