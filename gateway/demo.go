@@ -73,7 +73,7 @@ func (c demoCommand) play(ctx context.Context, desk *deskClient, s *system, w wo
 		return err
 	}
 	cfg := s.cfg
-	if err := announce(w, cfg, desk.url, password, "演示数据，退出即弃 · demo data, thrown away at the end"); err != nil {
+	if err := announce(w, cfg, desk.url, s.hl7Address, password, "演示数据，退出即弃 · demo data, thrown away at the end"); err != nil {
 		return err
 	}
 	token, err := desk.createToken(ctx, "demo")

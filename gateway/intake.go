@@ -91,7 +91,7 @@ func (s *system) openIntake(ctx context.Context) error {
 		return nil
 	}
 	server, err := hl7.New(hl7.Options{
-		Handler: hl7Handler{in, s.store, s.visitsChanged},
+		Handler: noting{hl7Handler{in, s.store, s.visitsChanged}, &s.hl7Last},
 		Settings: hl7.Settings{
 			Zone: s.cfg.Location(), Authorities: s.cfg.Intake.PatientAuthorities, InpatientClasses: s.cfg.Intake.InpatientClasses,
 			ProductionOnly: s.cfg.Intake.ProductionOnly,
@@ -109,7 +109,9 @@ func (s *system) openIntake(ctx context.Context) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup
 	done.Go(func() {
-		if err := server.Serve(serving, listener); err != nil {
+		err := server.Serve(serving, listener)
+		s.hl7Down.Store(true)
+		if err != nil {
 			s.log.Error("no HL7 messages come in any more; restart the gateway", "error", err)
 		}
 	})
@@ -120,6 +122,3 @@ func (s *system) openIntake(ctx context.Context) error {
 	})
 	return nil
 }
-
-// visitsChanged is called when a visit came or changed.
-func (s *system) visitsChanged() {}

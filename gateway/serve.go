@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,9 @@ func (serveCommand) Run(ctx context.Context, line *commands, w world) error {
 	if err != nil {
 		return err
 	}
-	return serve(ctx, cfg, w, func(url string, s *system) error { return announce(w, cfg, url, s.oneTimePassword, s.trial) })
+	return serve(ctx, cfg, w, func(url string, s *system) error {
+		return announce(w, cfg, url, s.hl7Address, s.oneTimePassword, s.trial)
+	})
 }
 
 // calmCollector sets how often garbage is collected, unless the environment
@@ -123,9 +126,10 @@ func publicURL(cfg *config.Config, addr net.Addr) string {
 	return "http://" + addr.String()
 }
 
-// announce prints what to open, how to sign in the first time ("" when that is
-// past), and what of this set-up is for trial alone ("" for nothing).
-func announce(w world, cfg *config.Config, url, password, trial string) error {
+// announce prints what to open, where HL7 messages are taken ("" for nowhere),
+// how to sign in the first time ("" when that is past), and what of this set-up
+// is for trial alone ("" for nothing).
+func announce(w world, cfg *config.Config, url, mllp, password, trial string) error {
 	org := cfg.Organisation()
 	fmt.Fprintf(w.stdout, "\n  清风 Qingfeng · %s %s\n\n", org.Name.ZH, org.Name.EN)
 	for _, page := range []struct{ path, zh, en string }{
@@ -133,8 +137,16 @@ func announce(w world, cfg *config.Config, url, password, trial string) error {
 		{"/board", "看板", "the live board"},
 		{"/desk", "工作台", "the desk: approve tablets, call-backs, accounts"},
 		{"/operator", "窗口", "one button to ask for a rating"},
+		{"/code", "取码评价", "a survey by the code of a text"},
+		{"/phone", "模拟手机", "the simulated phones of discharged patients"},
 	} {
+		if page.path == "/phone" && !slices.Contains(cfg.Carriers.InUse(), config.CarrierSimulator) {
+			continue
+		}
 		fmt.Fprintf(w.stdout, "  %s%-10s %s · %s\n", url, page.path, page.zh, page.en)
+	}
+	if mllp != "" {
+		fmt.Fprintf(w.stdout, "  %-31s %s · %s\n", mllp, "HL7 消息", "HL7 v2 messages over MLLP")
 	}
 	if password != "" {
 		fmt.Fprintf(w.stdout, "\n  登录 · sign in (shown once):  admin  %s\n", password)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,8 +24,10 @@ import (
 	"qingfeng/gateway/internal/hl7"
 	"qingfeng/gateway/internal/httpapi"
 	"qingfeng/gateway/internal/intake"
+	"qingfeng/gateway/internal/invite"
 	"qingfeng/gateway/internal/live"
 	"qingfeng/gateway/internal/outbox"
+	texts "qingfeng/gateway/internal/texting"
 	"qingfeng/surveys"
 	"qingfeng/surveys/sqlstore"
 )
@@ -42,10 +45,17 @@ type system struct {
 	tablets *live.Tablets
 	boards  *live.Boards
 	seats   *live.Seats // of tablets and boards together
+	clock   demoClock   // of the follow-up
+	fleet   *fleet
+	texts   *texts.Service
+	planner *invite.Planner
 	intake  *intake.Intake
 	hl7     *hl7.Server // nil: no HL7 messages are taken
 	handler http.Handler
 
+	paused     atomic.Bool // invitations, from the desk
+	hl7Down    atomic.Bool
+	hl7Last    moment // when a message last came
 	hl7Address string // where hl7 listens
 
 	// oneTimePassword is the first administrator's, at the first start only.
@@ -93,6 +103,7 @@ func open(ctx context.Context, cfg *config.Config, url string, log *slog.Logger)
 		{"accounts", s.openAccounts},
 		{"tablets", s.openTablets},
 		{"boards", s.openBoards},
+		{"follow-up", s.openFollowup},
 		{"intake", s.openIntake},
 		{"http", s.openHTTP},
 	} {
@@ -372,6 +383,8 @@ func (s *system) openHTTP(context.Context) error {
 		WrongCodes: s.cfg.Enrolment.WrongCodes, WrongCodePause: s.cfg.Enrolment.WrongCodePause(),
 		RequestsPerSecond: s.cfg.Limits.RequestsPerSecond, RequestBurst: s.cfg.Limits.RequestBurst,
 		WindowRequestsPerSecond: s.cfg.Limits.WindowRequestsPerSecond,
+		Hotline:                 s.cfg.HotlineNumber(), ClueHotline: s.cfg.ClueHotlineNumber(), SurveyNow: s.clock.now,
+		Followup: s.followupDesk(), Intake: s.intakeDesk(), Mounted: s.fleet.mounted, Phones: s.fleet.simulated != nil,
 	})
 	if err != nil {
 		return err
