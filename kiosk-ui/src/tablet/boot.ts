@@ -13,6 +13,9 @@ export const ACK_MILLIS = 15_000
 /** A page that was asleep this long does not trust its connection, in milliseconds. */
 export const ASLEEP_MILLIS = 60_000
 
+/** Not enrolled, and no code yet. */
+const NO_CODE = { type: 'pairing', code: null, expiresAt: null, problem: null } as const
+
 export interface BootOptions {
   tablet: Tablet
   queue: FactQueue
@@ -48,12 +51,16 @@ export class Device {
     await queue.load()
     this.loaded = true
     tablet.dispatch({ type: 'queue_changed', ok: queue.ok })
-    const keys = await this.untilReadable(() => loadOrCreateKeys(meta))
     let deviceId = await this.untilReadable(() => meta.get<string>('device_id'))
+    // The screen first: a key takes a slow tablet a while.
     if (deviceId) {
       const welcome = (await meta.get<Welcome>('welcome')) ?? null
       tablet.dispatch({ type: 'connecting', welcome, answered: tablet.answeredPrompts() })
     } else {
+      tablet.dispatch(NO_CODE)
+    }
+    const keys = await this.untilReadable(() => loadOrCreateKeys(meta))
+    if (!deviceId) {
       deviceId = await this.enrol(keys)
       tablet.dispatch({ type: 'connecting', welcome: null, answered: [] })
     }
@@ -103,8 +110,6 @@ export class Device {
 
   private async enrol(keys: CryptoKeyPair): Promise<string> {
     const { tablet, meta, now, kind } = this.options
-    const none = { type: 'pairing', code: null, expiresAt: null, problem: null } as const
-    tablet.dispatch(none)
     return enrol({
       fetch: this.options.fetch,
       publicKey: await publicPoint(keys),
@@ -114,8 +119,8 @@ export class Device {
       report: (report) =>
         tablet.dispatch(
           report.type === 'code'
-            ? { ...none, code: report.code, expiresAt: now() + report.remainingMillis }
-            : { ...none, problem: report.problem },
+            ? { ...NO_CODE, code: report.code, expiresAt: now() + report.remainingMillis }
+            : { ...NO_CODE, problem: report.problem },
         ),
     })
   }

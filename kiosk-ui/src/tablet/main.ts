@@ -23,6 +23,10 @@ import { keepAwake } from './wakelock'
 
 /** A new build comes in only after nobody has touched the screen for this long. */
 const UPDATE_QUIET_MILLIS = 30_000
+/** A disk that has not said by then who this device is lets the page's own "please wait" stand in for the shell's. */
+const SHELL_MILLIS = 2_000
+/** What patients do not wait for begins when the browser has time, at the latest after this. */
+const LATER_MILLIS = 1_000
 
 const screen = createScreenI18n(messages)
 const openDatabase = databaseOpener()
@@ -31,6 +35,8 @@ const queue = new FactQueue(idbFactStore(openDatabase), { now: Date.now })
 const tablet = new Tablet({ queue, now: Date.now, newId, changed: show })
 const state = shallowRef<State>(tablet.state)
 const now = ref(Date.now())
+let mounted = false
+let letUpdatesIn: Promise<() => void> | undefined
 const speech = ref<SpeechState>('quiet')
 const reader = new Reader((next) => {
   speech.value = next
@@ -59,6 +65,7 @@ function show(next: State): void {
     else delete root.dataset.contrast
   }
   state.value = next
+  if (next.screen.kind !== 'starting') mountOnce()
 }
 
 function fault(): void {
@@ -70,9 +77,9 @@ async function run(): Promise<void> {
     fault()
     return
   }
+  // Opened while the lock is asked for; whoever reads first hears what went wrong.
+  openDatabase().catch(() => {})
   await becomeActive(() => tablet.dispatch({ type: 'standby' }))
-  void navigator.storage?.persist?.().catch(() => false)
-  keepAwake()
   window.addEventListener('online', () => device.networkChanged())
   window.addEventListener('offline', () => device.networkChanged())
   await device.start()
@@ -93,10 +100,29 @@ app.provide(TABLET, {
   },
   again: () => void device.again().catch(fault),
 })
-app.mount('#app')
 
-const idle = () => state.value.screen.kind === 'idle' && Date.now() - state.value.lastTouch > UPDATE_QUIET_MILLIS
-const letUpdatesIn = watchUpdates(idle)
+/** The shell in tablet.html stands until the first screen is known: nothing is rendered twice. */
+function mountOnce(): void {
+  if (mounted) return
+  mounted = true
+  app.mount('#app')
+  requestAnimationFrame(() => requestAnimationFrame(() => later(settleIn)))
+}
+
+function later(work: () => void): void {
+  if (window.requestIdleCallback) requestIdleCallback(work, { timeout: LATER_MILLIS })
+  else setTimeout(work)
+}
+
+/** What the first screen does not need. */
+function settleIn(): void {
+  letUpdatesIn = watchUpdates(
+    () => state.value.screen.kind === 'idle' && Date.now() - state.value.lastTouch > UPDATE_QUIET_MILLIS,
+  )
+  void navigator.storage?.persist?.().catch(() => false)
+  keepAwake()
+}
+
 guardPage(() => tablet.dispatch({ type: 'left' }))
 watchPresence({
   touched: () => tablet.dispatch({ type: 'touched' }),
@@ -104,7 +130,8 @@ watchPresence({
     now.value = Date.now()
     tablet.dispatch({ type: 'tick' })
     device.tick()
-    void letUpdatesIn.then((letIn) => letIn())
+    void letUpdatesIn?.then((letIn) => letIn())
   },
 })
+setTimeout(mountOnce, SHELL_MILLIS)
 run().catch(fault)
