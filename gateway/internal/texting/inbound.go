@@ -18,8 +18,9 @@ const (
 	// inboundShards is how many are worked on at one time. Replies of one number
 	// are always of one shard, and so in their order.
 	inboundShards = 8
-	// inboundPoll is how often the store is asked for replies without a signal.
-	inboundPoll = 10 * time.Second
+	// inboundPolls is how often the store is asked for replies without a signal,
+	// in polls for due texts: every reply of this run is signalled.
+	inboundPolls = 10
 )
 
 // errPanic stands for a panic while working on a reply. What was panicked with
@@ -120,7 +121,7 @@ func (s *Service) workRound(ctx context.Context) time.Duration {
 		}
 		return s.opt.Poll
 	}
-	pause, more := inboundPoll, len(list) == inboundPage
+	pause, more := inboundPolls*s.opt.Poll, len(list) == inboundPage
 	if !more {
 		s.inbound.prune()
 	}
