@@ -12,7 +12,8 @@ import (
 type FollowupDay struct {
 	Mode surveys.Mode
 	// Invited are those whose first text goes out on the day, by now or later;
-	// Sent those of them a carrier has taken, Delivered those that arrived.
+	// Sent those of them a carrier has taken, Delivered those that arrived, as a
+	// report says or an answer shows.
 	Invited, Sent, Delivered int64
 	// Answered and OptedOut count what came on the day, whenever the invitation
 	// was sent: the first answer, and the opt-out.
@@ -31,7 +32,7 @@ func (s *Store) FollowupDay(ctx context.Context, day surveys.Day) ([]FollowupDay
 		SELECT m.text AS mode,
 			i.state <> 'ineligible' AND CASE WHEN i.sent_at > 0 THEN i.sent_at ELSE i.due_at END >= ?1 AND CASE WHEN i.sent_at > 0 THEN i.sent_at ELSE i.due_at END < ?2 AS invited,
 			i.offered_day = ?3 AS sent,
-			i.offered_day = ?3 AND EXISTS (SELECT 1 FROM texts x WHERE x.invitation = i.id AND x.purpose = 'invite' AND x.state = 'delivered') AS delivered,
+			i.offered_day = ?3 AND (i.answered_at > 0 OR EXISTS (SELECT 1 FROM texts x WHERE x.invitation = i.id AND x.purpose = 'invite' AND x.state = 'delivered')) AS delivered,
 			i.offered_day > 0 AND i.answered_at >= ?1 AND i.answered_at < ?2 AS answered,
 			i.state = 'opted_out' AND i.ended_at >= ?1 AND i.ended_at < ?2 AS opted_out
 		FROM invitations i JOIN names m ON m.id = i.mode WHERE i.week >= ?4 AND i.week <= ?5)

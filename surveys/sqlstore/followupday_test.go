@@ -33,7 +33,7 @@ func TestFollowupDay(t *testing.T) {
 		day  surveys.Day
 		want []sqlstore.FollowupDay
 	}{
-		{20261120, []sqlstore.FollowupDay{{Mode: surveys.ModeReply, Invited: 1, Sent: 1}}},
+		{20261120, []sqlstore.FollowupDay{{Mode: surveys.ModeReply, Invited: 1, Sent: 1, Delivered: 1}}},
 		{20261121, []sqlstore.FollowupDay{{Mode: surveys.ModeReply, Invited: 2, Sent: 2, Delivered: 1, Answered: 1, OptedOut: 1}}},
 		{20261123, []sqlstore.FollowupDay{{Mode: surveys.ModeReply, Invited: 1}}},
 		{20261124, nil},

@@ -24,8 +24,9 @@ func TestSignInAndOut(t *testing.T) {
 	want := sessionBody{
 		Account: ownAccount{ID: 1, Username: "zhang.wei", Name: "张伟", Roles: []string{"head"}, Department: "cardiology"},
 		Permissions: []auth.Permission{
-			auth.BoardView, auth.DevicesView, auth.DevicesManage, auth.CallbacksWork, auth.AuditView, auth.TransactionsCreate,
+			auth.BoardView, auth.DevicesView, auth.DevicesManage, auth.CallbacksWork, auth.AuditView, auth.TransactionsCreate, auth.FollowupView,
 		},
+		Sections: []string{},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("session (-want +got):\n%s", diff)

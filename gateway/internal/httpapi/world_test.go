@@ -143,7 +143,7 @@ func testRoles(tb testing.TB) *auth.Roles {
 	roles := []auth.Role{
 		{ID: "all", Permissions: auth.Permissions()},
 		{ID: "none"},
-		{ID: "head", Permissions: []auth.Permission{auth.BoardView, auth.DevicesView, auth.DevicesManage, auth.CallbacksWork, auth.TransactionsCreate, auth.AuditView}, OwnDepartment: true},
+		{ID: "head", Permissions: []auth.Permission{auth.BoardView, auth.DevicesView, auth.DevicesManage, auth.CallbacksWork, auth.TransactionsCreate, auth.AuditView, auth.FollowupView}, OwnDepartment: true},
 	}
 	for _, p := range auth.Permissions() {
 		roles = append(roles, auth.Role{ID: string(p), Permissions: []auth.Permission{p}})
