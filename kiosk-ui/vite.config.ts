@@ -8,8 +8,9 @@ import type { Plugin } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
 import { defineConfig } from 'vitest/config'
 
-/** What the tablet page may weigh: all of its JavaScript, gzipped. */
+/** What the tablet page and the phone page may weigh: all of their JavaScript, gzipped. */
 const TABLET_BUDGET_BYTES = 90_000
+const PHONEPAGE_BUDGET_BYTES = 60_000
 
 const page = (name: string) => fileURLToPath(new URL(`./${name}.html`, import.meta.url))
 
@@ -19,30 +20,44 @@ let outDir = 'dist'
 /** Files of the tablet page in there, filled by the build: what works without network. */
 const tabletFiles = new Set<string>(['tablet.html', 'tablet.webmanifest', 'icons/qingfeng.svg', 'icons/qingfeng-192.png', 'icons/qingfeng-512.png'])
 
-/** Finds what the tablet page is made of, and refuses a build in which it has grown too heavy. */
-function tabletPage(): Plugin {
+type Bundle = Parameters<Extract<NonNullable<Plugin['generateBundle']>, (...args: never[]) => unknown>>[1]
+
+/** Visits every file of a page and says what its scripts weigh, gzipped. */
+function weigh(bundle: Bundle, page: string, visited: Set<string>): number {
+  const entry = Object.values(bundle).find((file) => file.type === 'chunk' && file.isEntry && file.name === page)
+  let script = 0
+  const visit = (name: string) => {
+    const file = bundle[name]
+    if (!file || visited.has(name)) return
+    visited.add(name)
+    if (file.type !== 'chunk') return
+    script += gzipSync(file.code).length
+    for (const next of [...file.imports, ...file.dynamicImports]) visit(next)
+    const { importedCss, importedAssets } = file.viteMetadata ?? {}
+    for (const next of [...(importedCss ?? []), ...(importedAssets ?? [])]) visited.add(next)
+  }
+  if (entry) visit(entry.fileName)
+  return script
+}
+
+/** Finds what the tablet page is made of, and refuses a build in which it or the phone page has grown too heavy. */
+function patientPages(): Plugin {
   return {
-    name: 'qingfeng-tablet-page',
+    name: 'qingfeng-patient-pages',
     apply: 'build',
     configResolved(config) {
       outDir = resolve(config.root, config.build.outDir)
     },
     generateBundle(_options, bundle) {
-      const entry = Object.values(bundle).find((file) => file.type === 'chunk' && file.isEntry && file.name === 'tablet')
-      let script = 0
-      const visit = (name: string) => {
-        const file = bundle[name]
-        if (!file || tabletFiles.has(name)) return
-        tabletFiles.add(name)
-        if (file.type !== 'chunk') return
-        script += gzipSync(file.code).length
-        for (const next of [...file.imports, ...file.dynamicImports]) visit(next)
-        const { importedCss, importedAssets } = file.viteMetadata ?? {}
-        for (const next of [...(importedCss ?? []), ...(importedAssets ?? [])]) tabletFiles.add(next)
+      const pages = [
+        { name: 'tablet', budget: TABLET_BUDGET_BYTES, files: tabletFiles },
+        { name: 'phonepage', budget: PHONEPAGE_BUDGET_BYTES, files: new Set<string>() },
+      ]
+      for (const { name, budget, files } of pages) {
+        const script = weigh(bundle, name, files)
+        console.log(`${name}: ${(script / 1000).toFixed(1)} kB of JavaScript gzipped, budget ${budget / 1000} kB`)
+        if (script === 0 || script > budget) this.error(`the page ${name} is outside its budget`)
       }
-      if (entry) visit(entry.fileName)
-      console.log(`tablet page: ${(script / 1000).toFixed(1)} kB of JavaScript gzipped, budget ${TABLET_BUDGET_BYTES / 1000} kB`)
-      if (script === 0 || script > TABLET_BUDGET_BYTES) this.error('the tablet page is outside its budget')
     },
   }
 }
@@ -50,7 +65,7 @@ function tabletPage(): Plugin {
 export default defineConfig({
   plugins: [
     vue(),
-    tabletPage(),
+    patientPages(),
     VitePWA({
       strategies: 'injectManifest',
       srcDir: 'src/tablet/sw',
@@ -88,7 +103,7 @@ export default defineConfig({
     emptyOutDir: true,
     modulePreload: { polyfill: false },
     rolldownOptions: {
-      input: { tablet: page('tablet'), board: page('board'), desk: page('desk'), operator: page('operator'), phones: page('phones') },
+      input: { tablet: page('tablet'), board: page('board'), desk: page('desk'), operator: page('operator'), phones: page('phones'), phonepage: page('phonepage') },
     },
   },
   server: {
