@@ -110,7 +110,7 @@ function mountOnce(): void {
 }
 
 function later(work: () => void): void {
-  if (window.requestIdleCallback) requestIdleCallback(work, { timeout: LATER_MILLIS })
+  if ('requestIdleCallback' in window) requestIdleCallback(work, { timeout: LATER_MILLIS })
   else setTimeout(work)
 }
 
