@@ -231,6 +231,8 @@ type phones struct {
 	// fault decides what becomes of the n-th send; nil: all are taken. taken says
 	// whether the phone gets it before the error is told.
 	fault func(n int, m texting.Message) (taken bool, err error)
+	// every has only every so many-th text reported.
+	every int
 	// early has the report come before the send returns.
 	early  bool
 	status texting.Status // reported of every text; empty: none
@@ -294,7 +296,7 @@ func (p *phones) Send(ctx context.Context, m texting.Message) (texting.Sent, err
 		p.took[m.ID]++
 	}
 	p.mu.Unlock()
-	if taken && err == nil && status != "" {
+	if taken && err == nil && status != "" && n%max(p.every, 1) == 0 {
 		tell := func() {
 			_ = r.RecordStatus(context.Background(), texting.StatusReport{Carrier: "phones", ProviderID: id, Message: m.ID, Status: status, Code: code, At: p.now()})
 		}

@@ -58,6 +58,9 @@ func newLimiter(perSecond int) *rate.Limiter {
 func (s *Service) Run(ctx context.Context) error {
 	lost, err := s.opt.Store.RecoverTexts(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
 		return fmt.Errorf("start texting: %w", err)
 	}
 	if lost > 0 {
