@@ -36,8 +36,9 @@ try {
   await ask('Emulation.setLocaleOverride', { locale: 'zh-CN' })
   await ask('Runtime.addBinding', { name: 'firstScreen' })
   await ask('Page.addScriptToEvaluateOnNewDocument', { source: `(${watchScreens})()` })
-  await ask('Emulation.setCPUThrottlingRate', { rate: Number(slower) })
   await browser.atRest(patienceMillis)
+  // Not before: slowing is done by keeping the processor busy.
+  await ask('Emulation.setCPUThrottlingRate', { rate: Number(slower) })
   const seen = browser.next('Runtime.bindingCalled', patienceMillis)
   await ask('Page.navigate', { url: `${address}/tablet` })
   console.log((await seen).payload)
