@@ -59,6 +59,14 @@ async function draw(
 const SECTIONS = [
   'overview',
   'callbacks',
+  'followup',
+  'followup/dry-run',
+  'followup/replies',
+  'followup/numbers',
+  'intake',
+  'intake/rejected',
+  'intake/wards',
+  'intake/upload',
   'devices',
   'set-aside',
   'accounts',
@@ -67,13 +75,59 @@ const SECTIONS = [
   'audit',
   'me',
 ]
-for (const section of SECTIONS) {
-  await draw(`desk-${section}-zh`, { hash: `#/${section}` })
-  await draw(`desk-${section}-en`, { hash: `#/${section}`, language: 'en', size: SMALL })
-  await draw(`desk-${section}-phone`, { hash: `#/${section}`, size: PHONE })
-  await draw(`desk-${section}-empty`, { hash: `#/${section}`, scenario: 'empty', size: SMALL })
-  await draw(`desk-${section}-error`, { hash: `#/${section}`, scenario: 'error', size: SMALL })
+for (const address of SECTIONS) {
+  const section = address.replace('/', '-')
+  await draw(`desk-${section}-zh`, { hash: `#/${address}` })
+  await draw(`desk-${section}-en`, { hash: `#/${address}`, language: 'en', size: SMALL })
+  await draw(`desk-${section}-phone`, { hash: `#/${address}`, size: PHONE })
+  await draw(`desk-${section}-empty`, { hash: `#/${address}`, scenario: 'empty', size: SMALL })
+  await draw(`desk-${section}-error`, { hash: `#/${address}`, scenario: 'error', size: SMALL })
 }
+await draw('desk-followup-chart', {
+  hash: '#/followup',
+  act: (page) => page.click('.choose .tabs:last-child button:last-child'),
+})
+await draw('desk-followup-department-en', {
+  hash: '#/followup',
+  language: 'en',
+  act: (page) => page.click('.choose .tabs:first-child button:nth-child(2)'),
+})
+await draw('desk-followup-halted', { hash: '#/followup', scenario: 'halted', size: SMALL })
+await draw('desk-followup-halted-en', { hash: '#/followup', scenario: 'halted', language: 'en', size: SMALL })
+await draw('desk-followup-head', { hash: '#/followup', scenario: 'head', size: SMALL })
+const press = async (page) => {
+  await page.click('.panel .button--primary')
+  await page.waitForSelector('.tiles')
+}
+await draw('desk-followup-dry-zh', { hash: '#/followup/dry-run', act: press })
+await draw('desk-followup-dry-en', { hash: '#/followup/dry-run', language: 'en', size: SMALL, act: press })
+await draw('desk-followup-dry-phone', { hash: '#/followup/dry-run', size: PHONE, act: press })
+await draw('desk-followup-reply', {
+  hash: '#/followup/replies',
+  size: SMALL,
+  act: (page) => page.click('.replies button'),
+})
+await draw('desk-followup-undo', { hash: '#/followup/numbers', size: SMALL, act: (page) => page.click('td .button') })
+const openMessage = async (page) => {
+  await page.click('.messages summary')
+  await page.click('.messages .sent .button')
+  await page.waitForSelector('.sent__raw')
+}
+await draw('desk-intake-message', { hash: '#/intake/rejected', act: openMessage })
+await draw('desk-intake-message-en', { hash: '#/intake/rejected', language: 'en', size: SMALL, act: openMessage })
+const upload = async (page) => {
+  await page.setInputFiles('input[type=file]', {
+    name: 'discharges.csv',
+    mimeType: 'text/csv',
+    buffer: Buffer.from('a,b'),
+  })
+  await page.click('.form .button--primary')
+  await page.waitForSelector('.tiles')
+}
+await draw('desk-intake-report', { hash: '#/intake/upload', size: SMALL, act: upload })
+await draw('desk-intake-report-en', { hash: '#/intake/upload', language: 'en', act: upload })
+await draw('desk-callback-wish', { hash: '#/callbacks/55', size: SMALL })
+await draw('desk-callback-mode-en', { hash: '#/callbacks/54', language: 'en' })
 const out = (state) => {
   state.signedIn = false
 }

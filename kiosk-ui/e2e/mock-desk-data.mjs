@@ -1,4 +1,6 @@
 // What the stand-in answers: one afternoon in a hospital.
+import { afterAnswers } from './mock-desk-after.mjs'
+
 const MINUTE = 60_000
 const HOUR = 60 * MINUTE
 const DAY = 24 * HOUR
@@ -82,6 +84,7 @@ const open = [
     ['less_queueing', 'easier_settlement'],
     '一个窗口排了四十分钟，旁边三个窗口都关着。',
     true,
+    { transaction_kind: 'settlement', staff: { number: '1024', name: { zh: '王芳', en: 'Wang Fang' } } },
   ),
   callback(
     47,
@@ -94,6 +97,7 @@ const open = [
     ['faster_dispensing'],
     '取药的单子打错了一种，来回跑了两趟，药师最后道歉了，但耽误了一上午。',
     false,
+    { transaction_kind: 'pharmacy', staff: { number: '3310' } },
   ),
   callback(
     52,
@@ -106,6 +110,7 @@ const open = [
     ['smoother_communication'],
     '出院带药怎么吃没有讲清楚，老人回家不敢吃。',
     true,
+    { mode: 'sms_reply' },
   ),
   callback(53, 15, 21, 40 * MINUTE, 'cashier', 'registration-3', 2, ['less_queueing'], '', false),
   callback(
@@ -119,7 +124,12 @@ const open = [
     [],
     '医生查房走得太快，想问的没来得及问。',
     true,
+    { mode: 'sms_code', wish: true },
   ),
+  callback(55, 15, 21, 4 * MINUTE, 'orthopaedics', 'orthopaedics-ward', 0, [], '换药的事想再问一下。', true, {
+    mode: 'sms_link',
+    wish: true,
+  }),
 ]
 const done = [
   callback(
@@ -204,15 +214,22 @@ const roles = [
     'tokens.manage',
     'audit.view',
     'questionnaires.view',
+    'followup.view',
+    'followup.manage',
+    'intake.work',
   ]),
+  role('interface_engineer', '信息科接口工程师', 'Interface engineer', ['intake.work', 'intake.open']),
   role('conduct_officer', '行风办干事', 'Conduct officer', [
     'board.view',
     'devices.view',
     'callbacks.work',
     'set_aside.work',
     'questionnaires.view',
+    'followup.view',
+    'followup.manage',
+    'followup.work',
   ]),
-  role('department_head', '科室负责人', 'Department head', ['board.view'], true),
+  role('department_head', '科室负责人', 'Department head', ['board.view', 'followup.view'], true),
   role('window_operator', '窗口操作员', 'Window operator', ['transactions.create'], true),
 ]
 const account = (id, username, name, held, more = {}) => ({
@@ -254,10 +271,20 @@ const tokens = [
   {
     id: 2,
     label: '门诊药房发药机',
+    scope: 'windows',
     windows: ['pharmacy-1'],
     created_at: ago(12 * DAY),
     revoked_at: null,
     last_used_at: null,
+  },
+  {
+    id: 4,
+    label: 'HIS 出院接口',
+    scope: 'intake',
+    windows: [],
+    created_at: ago(5 * DAY),
+    revoked_at: null,
+    last_used_at: ago(7 * MINUTE),
   },
   {
     id: 3,
@@ -353,7 +380,8 @@ const fail = (status, code, more = {}) => ({ status, body: { code, message: code
 function session(path, method, got, scenario, state) {
   const who = {
     account: { ...accounts[0], must_change_password: state.mustChange ?? false },
-    permissions: scenario === 'head' ? ['board.view', 'callbacks.work'] : ALL,
+    permissions: scenario === 'head' ? ['board.view', 'callbacks.work', 'followup.view'] : ALL,
+    sections: ['followup', 'intake'],
   }
   if (path.endsWith('/password')) {
     if (got.current === 'wrong') return fail(401, 'sign_in_failed')
@@ -424,6 +452,8 @@ export function answers(method, url, got, scenario, state) {
   }
   if (scenario === 'error') return fail(500, 'internal', { request_id: '7f3a-91c2' })
   if (path.startsWith('/operator/')) return operator(method, got, state)
+  const after = afterAnswers(method, path, url, scenario, state)
+  if (after) return after
   const none = scenario === 'empty'
   const list = (name, items) => ok({ [name]: none ? [] : items })
   const at = `${method} ${path.replace(/\/(\d+|019[0-9a-f-]+)(?=\/|$)/, '/:id')}`

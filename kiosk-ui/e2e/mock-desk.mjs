@@ -15,6 +15,7 @@ const PAGES = { '/desk': 'desk.html', '/operator': 'operator.html', '/board': 'b
 async function body(request) {
   let text = ''
   for await (const chunk of request) text += chunk
+  if (request.headers['content-type']?.startsWith('text/')) return text
   return text ? JSON.parse(text) : {}
 }
 

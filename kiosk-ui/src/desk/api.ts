@@ -47,9 +47,15 @@ export interface Api {
   post<T>(path: string, body?: unknown): Promise<T>
   patch<T>(path: string, body: unknown): Promise<T>
   delete<T>(path: string): Promise<T>
+  /** Sends a file as it is; it may take minutes. */
+  upload<T>(path: string, file: Blob): Promise<T>
 }
 
 const DEFAULT_TIMEOUT_MS = 15_000
+
+/** The gateway reads a file for ten minutes at most, and a dry run two. */
+const UPLOAD_TIMEOUT_MS = 630_000
+const SLOW: Readonly<Record<string, number>> = { '/api/v1/followup/dry-run': 150_000 }
 
 /** A wrong password answers 401 too: that is no expired session. */
 const SESSION_PATH = '/api/v1/session'
@@ -75,6 +81,7 @@ export function createApi(options: ApiOptions): Api {
     post: <T>(path: string, body?: unknown) => request('POST', path, body ?? {}) as Promise<T>,
     patch: <T>(path: string, body: unknown) => request('PATCH', path, body) as Promise<T>,
     delete: <T>(path: string) => request('DELETE', path) as Promise<T>,
+    upload: <T>(path: string, file: Blob) => request('POST', path, file) as Promise<T>,
   }
 }
 
@@ -85,7 +92,8 @@ function isExpired(error: unknown, path: string): boolean {
 
 async function send(options: ApiOptions, method: Method, path: string, body: unknown): Promise<Response> {
   const abort = new AbortController()
-  const timer = setTimeout(() => abort.abort(), options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
+  const usual = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
+  const timer = setTimeout(() => abort.abort(), body instanceof Blob ? UPLOAD_TIMEOUT_MS : (SLOW[path] ?? usual))
   const init: RequestInit = {
     method,
     credentials: 'same-origin',
@@ -93,7 +101,10 @@ async function send(options: ApiOptions, method: Method, path: string, body: unk
     headers: { Accept: 'application/json' },
     signal: abort.signal,
   }
-  if (body !== undefined) {
+  if (body instanceof Blob) {
+    init.body = body
+    init.headers = { ...init.headers, 'Content-Type': 'text/csv' }
+  } else if (body !== undefined) {
     init.body = JSON.stringify(body)
     init.headers = { ...init.headers, 'Content-Type': 'application/json' }
   }

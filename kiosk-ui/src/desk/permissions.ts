@@ -4,6 +4,8 @@
 export type SectionId =
   | 'overview'
   | 'callbacks'
+  | 'followup'
+  | 'intake'
   | 'devices'
   | 'accounts'
   | 'tokens'
@@ -18,13 +20,17 @@ interface Rule {
   needs: readonly string[]
   /** The key after `g` that goes there. */
   key: string
+  /** The gateway has this part or has not, and says so in the session. */
+  optional?: boolean
 }
 
 export const SECTIONS: readonly Rule[] = [
   { id: 'overview', needs: [], key: 'o' },
   { id: 'callbacks', needs: ['callbacks.work'], key: 'c' },
+  { id: 'followup', needs: ['followup.view', 'followup.work'], key: 'f', optional: true },
   { id: 'devices', needs: ['devices.view', 'devices.manage'], key: 'd' },
   { id: 'set-aside', needs: ['set_aside.work'], key: 's' },
+  { id: 'intake', needs: ['intake.work'], key: 'i', optional: true },
   { id: 'accounts', needs: ['accounts.manage'], key: 'a' },
   { id: 'tokens', needs: ['tokens.manage'], key: 't' },
   { id: 'questionnaires', needs: ['questionnaires.view'], key: 'q' },
@@ -45,14 +51,22 @@ export const KNOWN_PERMISSIONS = [
   'audit.view',
   'questionnaires.view',
   'transactions.create',
+  'followup.view',
+  'followup.manage',
+  'followup.work',
+  'intake.work',
+  'intake.open',
 ] as const
 
-export function sectionsFor(permissions: readonly string[]): SectionId[] {
-  return SECTIONS.filter((s) => s.needs.length === 0 || s.needs.some((p) => permissions.includes(p))).map((s) => s.id)
+/** `there` are the optional sections the gateway has. */
+export function sectionsFor(permissions: readonly string[], there: readonly string[] = []): SectionId[] {
+  return SECTIONS.filter((s) => !s.optional || there.includes(s.id))
+    .filter((s) => s.needs.length === 0 || s.needs.some((p) => permissions.includes(p)))
+    .map((s) => s.id)
 }
 
-export function mayOpen(section: SectionId, permissions: readonly string[]): boolean {
-  return sectionsFor(permissions).includes(section)
+export function mayOpen(section: SectionId, permissions: readonly string[], there: readonly string[] = []): boolean {
+  return sectionsFor(permissions, there).includes(section)
 }
 
 /** The lists of "today" this account has work in, as keys below `overview.will`. */

@@ -11,7 +11,9 @@ const CODES: Readonly<Record<string, string>> = {
   busy: 'busy',
   callback_done: 'callback_done',
   cross_origin: 'cross_origin',
+  demo_clock_forbidden: 'demo_clock_forbidden',
   device_revoked: 'device_revoked',
+  file_refused: 'file_refused',
   forbidden: 'forbidden',
   incomplete_body: 'network',
   internal: 'server',
@@ -22,12 +24,14 @@ const CODES: Readonly<Record<string, string>> = {
   no_number: 'no_number',
   no_such_code: 'no_such_code',
   no_such_window: 'no_such_window',
+  not_csv: 'not_csv',
   not_found: 'not_found',
   not_json: 'page_old',
   not_signed_in: 'signed_out',
   other_window: 'other_window',
   own_roles: 'own_roles',
   password_change_required: 'password_change_required',
+  resource_refused: 'resource_refused',
   sign_in_failed: 'sign_in_failed',
   store_unavailable: 'store_unavailable',
   timeout: 'busy',
@@ -52,6 +56,7 @@ const REASONS: Readonly<Record<string, string>> = {
   not_text: 'weak.not_text',
   unchanged: 'weak.unchanged',
   duties_apart: 'duties_apart',
+  nothing_answered: 'invalid_field',
 }
 
 export const KNOWN_CODES = Object.keys(CODES)

@@ -66,7 +66,7 @@ export function createSession(options: SessionOptions): SessionStore {
     const answer = await api.post<Partial<Session>>(PATH, { username, password })
     const next =
       answer.account && answer.permissions
-        ? { account: answer.account, permissions: answer.permissions }
+        ? { account: answer.account, permissions: answer.permissions, sections: answer.sections ?? [] }
         : await api.get<Session>(PATH)
     const same = phase.value === 'expired' && session.value?.account.id === next.account.id
     if (!same) {

@@ -22,6 +22,8 @@ export interface Account {
 export interface Session {
   account: Account
   permissions: string[]
+  /** The optional parts of the desk this gateway has. */
+  sections?: string[]
 }
 
 export interface Department {
@@ -91,6 +93,8 @@ export interface Role {
 export interface Token {
   id: number
   label: string
+  /** What it is for; a token for sending visits is for no window. */
+  scope?: 'windows' | 'intake'
   windows: string[]
   created_at: string
   revoked_at?: string
@@ -111,7 +115,12 @@ export interface Callback {
   transaction_kind?: WindowKind
   /** Who the window's system named; the name is absent when the number is no longer in use. */
   staff?: { number: string; name?: Text }
-  grade: Grade
+  /** 0: the patient gave none, and only asked to be called. */
+  grade: Grade | 0
+  /** How a survey after discharge was answered; absent: on a tablet. */
+  mode?: string
+  /** The patient asked to be called. */
+  wish?: boolean
   tags: Tag[]
   comment?: string
   has_phone: boolean
