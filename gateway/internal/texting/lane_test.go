@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -128,14 +129,14 @@ func TestQuietHours(t *testing.T) {
 
 func TestSurveysSwitchedOff(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		enabled := false
-		w := newWorld(t, func(o *desk.Options) { o.Enabled = func() bool { return enabled } })
+		var enabled atomic.Bool
+		w := newWorld(t, func(o *desk.Options) { o.Enabled = enabled.Load })
 		w.due(2)
 		w.types(phone, "HELP")
 		if len(w.carrier.sends) != 1 || len(w.carrier.shows(phone)) != 1 {
 			t.Fatalf("%d sends while surveys are off, want the answer alone", len(w.carrier.sends))
 		}
-		enabled = true
+		enabled.Store(true)
 		w.pass(11 * time.Minute)
 		if n := len(w.carrier.sends); n != 3 {
 			t.Errorf("%d sends when they are on", n)

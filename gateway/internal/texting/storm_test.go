@@ -156,7 +156,7 @@ func TestAKillBetweenHandingOverAndSent(t *testing.T) {
 		for i := range 6 {
 			w.discharge(fmt.Sprint("p", i), number(i))
 		}
-		d.on = true
+		d.on.Store(true)
 		n := 0
 		w.carrier.setFault(func(int, texting.Message) (bool, error) {
 			n++
@@ -173,7 +173,7 @@ func TestAKillBetweenHandingOverAndSent(t *testing.T) {
 		must(t, w.store.Close())
 
 		w.store = w.openStore()
-		d.on = false
+		d.on.Store(false)
 		w.carrier.setFault(nil)
 		w.opt.Carriers = []desk.Carrier{finding{w.carrier}}
 		w.start()
@@ -195,20 +195,20 @@ func TestAKillBetweenHandingOverAndSent(t *testing.T) {
 // deaf is a store whose outcomes of sends are lost, as a kill loses them.
 type deaf struct {
 	desk.Store
-	on bool
+	on atomic.Bool
 }
 
 func (d *deaf) over(s desk.Store) { d.Store = s }
 
 func (d *deaf) RecordSent(ctx context.Context, t sqlstore.SentText) error {
-	if d.on {
+	if d.on.Load() {
 		return nil
 	}
 	return d.Store.RecordSent(ctx, t)
 }
 
 func (d *deaf) RecordSendFailed(ctx context.Context, f sqlstore.SendFailure) (sqlstore.TextState, error) {
-	if d.on {
+	if d.on.Load() {
 		return "", nil
 	}
 	return d.Store.RecordSendFailed(ctx, f)

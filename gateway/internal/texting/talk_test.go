@@ -3,6 +3,7 @@ package texting_test
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -214,14 +215,14 @@ func TestAStrangerAsksForHelp(t *testing.T) {
 // broken is a store whose conversations cannot be read.
 type broken struct {
 	desk.Store
-	on bool
+	on atomic.Bool
 }
 
 func (b *broken) over(s desk.Store) { b.Store = s }
 
 // FindForm panics while b is on.
 func (b *broken) FindForm(ctx context.Context, v surveys.VersionID) (*followup.Form, error) {
-	if b.on {
+	if b.on.Load() {
 		panic("quotes the reply ZAUBERWORT")
 	}
 	return b.Store.FindForm(ctx, v)
@@ -235,14 +236,14 @@ func TestAPoisonReplyIsSetAside(t *testing.T) {
 		w := newWorld(t, func(o *desk.Options) { o.Store = b; o.InboundTries = 3 })
 		w.discharge("p1", phone)
 		w.pass(49 * time.Hour)
-		b.on = true
+		b.on.Store(true)
 		w.types(phone, "ZAUBERWORT 13712345678")
 		w.pass(time.Minute)
 		pending, err := w.store.PendingInbounds(context.Background(), 10)
 		if err != nil || len(pending) != 0 {
 			t.Fatalf("%d wait, %v", len(pending), err)
 		}
-		b.on = false
+		b.on.Store(false)
 		w.types(phone, "4")
 		if n := len(w.events(surveys.EventRatingRecorded)); n != 1 {
 			t.Errorf("%d ratings, want the next reply to count", n)
