@@ -319,6 +319,20 @@ func (p *phones) shows(phone string) []string {
 	return slices.Clone(p.got[phone])
 }
 
+// sent gives every send so far.
+func (p *phones) sent() []sending {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.sends)
+}
+
+// reached is how many phones show something.
+func (p *phones) reached() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.got)
+}
+
 // last is the last text a phone shows.
 func (p *phones) last(phone string) string {
 	list := p.shows(phone)

@@ -39,21 +39,21 @@ func TestAHaltedCarrier(t *testing.T) {
 		w.carrier.setFault(halted)
 		w.due(50)
 		w.pass(5 * time.Second)
-		first := len(w.carrier.sends)
+		first := len(w.carrier.sent())
 		c := w.state().Carriers[0]
 		if first > 8 || c.State != desk.StateHalted || c.Operator.ZH == "" || c.Code != "c-halt" || c.RetryAt.IsZero() {
 			t.Fatalf("%d sends, the carrier is %+v", first, c)
 		}
 		w.pass(30 * time.Minute)
-		if n := len(w.carrier.sends) - first; n != 3 && n != 2 {
+		if n := len(w.carrier.sent()) - first; n != 3 && n != 2 {
 			t.Errorf("%d texts to see in half an hour, want one every ten minutes", n)
 		}
 		w.carrier.setFault(nil)
 		must(t, w.service.Resume("phones"))
 		w.pass(10 * time.Second)
 		c = w.state().Carriers[0]
-		if c.State != desk.StateOK || c.LastSuccess.IsZero() || len(w.carrier.got) != 50 {
-			t.Errorf("%d phones reached, the carrier is %+v", len(w.carrier.got), c)
+		if c.State != desk.StateOK || c.LastSuccess.IsZero() || w.carrier.reached() != 50 {
+			t.Errorf("%d phones reached, the carrier is %+v", w.carrier.reached(), c)
 		}
 		if err := w.service.Resume("nobody"); !errors.Is(err, desk.ErrNoCarrier) {
 			t.Errorf("resuming nobody: %v", err)
@@ -72,12 +72,12 @@ func TestACarrierThatAsksForPatience(t *testing.T) {
 		})
 		w.due(1)
 		w.pass(115 * time.Second)
-		if s := w.state().Carriers[0]; len(w.carrier.sends) != 1 || s.State != desk.StateSlowed {
-			t.Errorf("%d sends within the carrier's wish, it is %s", len(w.carrier.sends), s.State)
+		if s := w.state().Carriers[0]; len(w.carrier.sent()) != 1 || s.State != desk.StateSlowed {
+			t.Errorf("%d sends within the carrier's wish, it is %s", len(w.carrier.sent()), s.State)
 		}
 		w.pass(30 * time.Second)
-		if s := w.state().Carriers[0]; len(w.carrier.sends) != 2 || s.State != desk.StateOK {
-			t.Errorf("%d sends after it, it is %s", len(w.carrier.sends), s.State)
+		if s := w.state().Carriers[0]; len(w.carrier.sent()) != 2 || s.State != desk.StateOK {
+			t.Errorf("%d sends after it, it is %s", len(w.carrier.sent()), s.State)
 		}
 	})
 }
@@ -88,12 +88,12 @@ func TestTheDaysBudget(t *testing.T) {
 		w.due(20)
 		w.pass(30 * time.Second)
 		s := w.state()
-		today := len(w.carrier.got)
+		today := w.carrier.reached()
 		if today == 0 || today >= 20 || s.Spent > 60 || !s.OverBudget {
 			t.Fatalf("%d phones reached today, %+v", today, s)
 		}
 		w.pass(24 * time.Hour)
-		if n := len(w.carrier.got); n <= today {
+		if n := w.carrier.reached(); n <= today {
 			t.Errorf("%d phones reached the next day, want more", n)
 		}
 	})
@@ -118,7 +118,7 @@ func TestQuietHours(t *testing.T) {
 		if a, b := len(w.carrier.shows(phone)), len(w.carrier.shows(number(7))); a != 2 || b != 1 {
 			t.Errorf("in the morning the phones show %d and %d texts", a, b)
 		}
-		for _, x := range w.carrier.sends {
+		for _, x := range w.carrier.sent() {
 			hour := x.at.Hour()
 			if x.purpose == texting.PurposeInvite && (hour < 9 || hour >= 20 || x.at.Add(x.valid).Day() != x.at.Day()) {
 				t.Errorf("a survey left at %s, valid for %s", x.at, x.valid)
@@ -133,12 +133,12 @@ func TestSurveysSwitchedOff(t *testing.T) {
 		w := newWorld(t, func(o *desk.Options) { o.Enabled = enabled.Load })
 		w.due(2)
 		w.types(phone, "HELP")
-		if len(w.carrier.sends) != 1 || len(w.carrier.shows(phone)) != 1 {
-			t.Fatalf("%d sends while surveys are off, want the answer alone", len(w.carrier.sends))
+		if len(w.carrier.sent()) != 1 || len(w.carrier.shows(phone)) != 1 {
+			t.Fatalf("%d sends while surveys are off, want the answer alone", len(w.carrier.sent()))
 		}
 		enabled.Store(true)
 		w.pass(11 * time.Minute)
-		if n := len(w.carrier.sends); n != 3 {
+		if n := len(w.carrier.sent()); n != 3 {
 			t.Errorf("%d sends when they are on", n)
 		}
 	})
@@ -171,10 +171,10 @@ func TestPace(t *testing.T) {
 		w := newWorld(t, func(o *desk.Options) { o.TextsPerSecond, o.InFlight = 20, 4 })
 		w.due(300)
 		w.pass(20 * time.Second)
-		if n := len(w.carrier.sends); n != 300 {
+		if n := len(w.carrier.sent()); n != 300 {
 			t.Fatalf("%d sends", n)
 		}
-		first, last := w.carrier.sends[0].at, w.carrier.sends[299].at
+		first, last := w.carrier.sent()[0].at, w.carrier.sent()[299].at
 		if took := last.Sub(first); took < 14800*time.Millisecond || took > 15300*time.Millisecond {
 			t.Errorf("300 texts at 20 a second took %s, want 15 s within 2 %%", took)
 		}
@@ -189,7 +189,7 @@ func TestTwoCarriersByCountry(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		w := newWorld(t)
 		w.types("+12025550123", "STOP") // nobody carries texts there
-		if n := len(w.carrier.sends); n != 0 {
+		if n := len(w.carrier.sent()); n != 0 {
 			t.Errorf("%d texts to a country without a route", n)
 		}
 		opt := w.opt

@@ -248,7 +248,7 @@ func TestALostAnswerWithoutAFinder(t *testing.T) {
 				for range 12 {
 					w.pass(5 * time.Minute)
 				}
-				if n := len(w.carrier.sends); n != tt.sends {
+				if n := len(w.carrier.sent()); n != tt.sends {
 					t.Errorf("%d sends, want %d", n, tt.sends)
 				}
 				cells, err := w.store.Dispositions(context.Background(), sqlstore.DispositionFilter{})
