@@ -18,6 +18,7 @@ const en: typeof zh = {
     rate: 'Rate this window',
     rate_ward: 'Rate this ward',
     rate_lobby: 'Rate our service',
+    code: 'I have a code',
     rate_hint: 'One touch is enough. Staff cannot see your choice',
   },
   asked: {

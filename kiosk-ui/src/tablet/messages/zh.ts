@@ -16,6 +16,7 @@ export default {
     rate: '评价本窗口',
     rate_ward: '评价本病区',
     rate_lobby: '评价本院服务',
+    code: '我有验证码',
     rate_hint: '点一下就能评价，工作人员看不到您的选择',
   },
   asked: {
