@@ -43,7 +43,9 @@ type VisitChange struct {
 
 	Patient PatientNumber
 	Prior   PatientNumber // merged: the number that is no more
-	Visit   VisitNumber
+	// Visit may be empty, as it often is where a discharge is undone: then the
+	// change is about the patient's newest visit that its kind can mean.
+	Visit VisitNumber
 
 	Name     surveys.Secret
 	Born     surveys.Day // zero: unknown
@@ -56,7 +58,8 @@ type VisitChange struct {
 	Ward, Room, Bed, Service string
 	Attending                string // the sender's number of the physician
 	// Inpatient is false for outpatient and emergency encounters, which get no
-	// letters and their own survey.
+	// letters and their own survey, and in messages that say nothing of it: a
+	// stay that was an inpatient's once remains it.
 	Inpatient    bool
 	AdmittedAt   time.Time
 	DischargedAt time.Time

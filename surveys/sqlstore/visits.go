@@ -91,9 +91,14 @@ func (r *register) outcome() VisitOutcome {
 // of the patient. The same message with the same content changes nothing, and
 // messages may come in any order. Invitations that must no longer be sent (the
 // admission or discharge undone, a readmission, a death, another hospital,
-// another number) are withdrawn in the same transaction, with their texts. It
-// fails with ErrNoPatientNumber or ErrNoVisitNumber; only a merge, an update
-// and a death may be about the person alone.
+// another number) are withdrawn in the same transaction, with their texts.
+//
+// A change without a visit's number is about the patient's newest visit that
+// its kind can mean: the newest that was discharged for the undoing of that, the
+// newest that goes on for a discharge, a transfer and the undoing of an
+// admission, the newest for an update. ErrNoVisitNumber says that there is none,
+// or that it is an admission; a merge, a death, and an update of somebody who
+// was never here are about the person alone. ErrNoPatientNumber: no patient.
 func (s *Store) ApplyVisitChange(ctx context.Context, c followup.VisitChange, at Placement) (VisitApplied, error) {
 	var done VisitApplied
 	if err := checkChange(&c); err != nil {
@@ -119,9 +124,9 @@ func checkChange(c *followup.VisitChange) error {
 		if c.Prior == "" {
 			return ErrNoPatientNumber
 		}
-	case followup.ChangeUpdated, followup.ChangeReportedDeceased:
-	case followup.ChangeAdmitted, followup.ChangeTransferred, followup.ChangeTransferUndone, followup.ChangeDischarged,
-		followup.ChangeAdmissionUndone, followup.ChangeDischargeUndone:
+	case followup.ChangeUpdated, followup.ChangeReportedDeceased, followup.ChangeTransferred, followup.ChangeTransferUndone,
+		followup.ChangeDischarged, followup.ChangeAdmissionUndone, followup.ChangeDischargeUndone:
+	case followup.ChangeAdmitted:
 		if c.Visit == "" {
 			return ErrNoVisitNumber
 		}
@@ -174,10 +179,14 @@ func (t *tx) applyChange(c *followup.VisitChange, at Placement, message []byte) 
 	if err != nil {
 		return done, err
 	}
+	index, err := t.visitMeant(c, p.id, r.at)
+	if err != nil {
+		return done, err
+	}
 	var v visitRow
 	moved := int64(0) // the person the visit was another's before
-	if c.Visit != "" {
-		if v, done.Created, moved, err = t.applyVisit(c, at, &p, r); err != nil {
+	if index != nil {
+		if v, done.Created, moved, err = t.applyVisit(c, index, at, &p, r); err != nil {
 			return done, err
 		}
 	}
@@ -203,7 +212,8 @@ func (t *tx) applyChange(c *followup.VisitChange, at Placement, message []byte) 
 	return done, err
 }
 
-// changeAgain answers a message that was applied before.
+// changeAgain answers a message that was applied before. Of one without a
+// visit's number it gives no visit: by now that would be another.
 func (t *tx) changeAgain(c *followup.VisitChange) (VisitApplied, error) {
 	done := VisitApplied{Outcome: VisitRepeated}
 	if c.Visit == "" {
@@ -238,29 +248,28 @@ func (t *tx) applyPerson(c *followup.VisitChange, at Placement, r *register) (pa
 
 // visitRow is a visit as it is kept.
 type visitRow struct {
-	id, patient                                 int64
-	state                                       followup.VisitState
-	department, place                           nameID
-	bed                                         surveys.BedID
-	inpatient                                   bool
-	admittedAt, dischargedAt                    int64
-	dischargedOn                                surveys.Day
-	disposition                                 followup.Disposition
-	patientAsOf, stateAsOf, placeAsOf           int64
-	inpatientAsOf, admittedAsOf, dischargedAsOf int64
-	dispositionAsOf                             int64
+	id, patient                       int64
+	state                             followup.VisitState
+	department, place                 nameID
+	bed                               surveys.BedID
+	inpatient                         bool
+	admittedAt, dischargedAt          int64
+	dischargedOn                      surveys.Day
+	disposition                       followup.Disposition
+	patientAsOf, stateAsOf, placeAsOf int64
+	admittedAsOf, dischargedAsOf      int64
+	dispositionAsOf                   int64
 }
 
 func (k *keys) visitIndex(n followup.VisitNumber) []byte { return mac(k.people, "visit "+string(n)) }
 
-// visitOf finds the visit with a number, and makes one for a number that is new.
-func (t *tx) visitOf(number followup.VisitNumber, patient int64) (v visitRow, created bool, err error) {
-	index := t.w.store.keys.visitIndex(number)
+// visitOf finds the visit with an index, and makes one for a number that is new.
+func (t *tx) visitOf(index []byte, number followup.VisitNumber, patient int64) (v visitRow, created bool, err error) {
 	read := func() error {
-		return t.row(`SELECT id, patient, patient_as_of, state, state_as_of, department, place, bed, place_as_of, inpatient, inpatient_as_of,
+		return t.row(`SELECT id, patient, patient_as_of, state, state_as_of, department, place, bed, place_as_of, inpatient,
 			admitted_at, admitted_as_of, discharged_at, discharged_on, discharged_as_of, disposition, disposition_as_of
 			FROM visits WHERE number_index = ?`, index).Scan(&v.id, &v.patient, &v.patientAsOf, &v.state, &v.stateAsOf, &v.department, &v.place,
-			&v.bed, &v.placeAsOf, &v.inpatient, &v.inpatientAsOf, &v.admittedAt, &v.admittedAsOf, &v.dischargedAt, &v.dischargedOn,
+			&v.bed, &v.placeAsOf, &v.inpatient, &v.admittedAt, &v.admittedAsOf, &v.dischargedAt, &v.dischargedOn,
 			&v.dischargedAsOf, &v.disposition, &v.dispositionAsOf)
 	}
 	if err = read(); !errors.Is(err, sql.ErrNoRows) {
@@ -276,12 +285,12 @@ func (t *tx) visitOf(number followup.VisitNumber, patient int64) (v visitRow, cr
 	return v, true, read()
 }
 
-func (t *tx) applyVisit(c *followup.VisitChange, at Placement, p *patientRow, r *register) (v visitRow, created bool, moved int64, err error) {
-	if v, created, err = t.visitOf(c.Visit, p.id); err != nil {
+func (t *tx) applyVisit(c *followup.VisitChange, index []byte, at Placement, p *patientRow, r *register) (v visitRow, created bool, moved int64, err error) {
+	if v, created, err = t.visitOf(index, c.Visit, p.id); err != nil {
 		return v, false, 0, fmt.Errorf("find visit: %w", err)
 	}
 	r.changed = r.changed || created
-	if r.says(&v.patientAsOf) && v.patient != p.id {
+	if c.Visit != "" && r.says(&v.patientAsOf) && v.patient != p.id {
 		moved = v.patient
 		set(r, &v.patient, p.id)
 	}
@@ -290,10 +299,10 @@ func (t *tx) applyVisit(c *followup.VisitChange, at Placement, p *patientRow, r 
 	}
 	t.stay(&v, c, r)
 	_, err = t.exec(`UPDATE visits SET patient = ?, patient_as_of = ?, state = ?, state_as_of = ?, department = ?, place = ?, bed = ?,
-		place_as_of = ?, inpatient = ?, inpatient_as_of = ?, admitted_at = ?, admitted_as_of = ?, discharged_at = ?, discharged_on = ?,
+		place_as_of = ?, inpatient = ?, admitted_at = ?, admitted_as_of = ?, discharged_at = ?, discharged_on = ?,
 		discharged_as_of = ?, disposition = ?, disposition_as_of = ? WHERE id = ?`,
 		v.patient, v.patientAsOf, string(v.state), v.stateAsOf, int64(v.department), int64(v.place), string(v.bed), v.placeAsOf, v.inpatient,
-		v.inpatientAsOf, v.admittedAt, v.admittedAsOf, v.dischargedAt, int64(v.dischargedOn), v.dischargedAsOf, string(v.disposition),
+		v.admittedAt, v.admittedAsOf, v.dischargedAt, int64(v.dischargedOn), v.dischargedAsOf, string(v.disposition),
 		v.dispositionAsOf, v.id)
 	if err != nil {
 		return v, false, 0, fmt.Errorf("write visit: %w", err)
@@ -343,8 +352,10 @@ func (t *tx) stay(v *visitRow, c *followup.VisitChange, r *register) {
 	if state := stateAfter(c.Kind); state != "" && r.says(&v.stateAsOf) {
 		set(r, &v.state, state)
 	}
-	if c.Kind != followup.ChangeMerged && c.Kind != followup.ChangeReportedDeceased && r.says(&v.inpatientAsOf) {
-		set(r, &v.inpatient, c.Inpatient)
+	// A message may call a stay an outpatient's only because it says nothing of
+	// it, so what was an inpatient's once remains it.
+	if c.Inpatient {
+		set(r, &v.inpatient, true)
 	}
 	if admitted != 0 && r.says(&v.admittedAsOf) {
 		set(r, &v.admittedAt, admitted)

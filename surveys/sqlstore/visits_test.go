@@ -89,7 +89,8 @@ func TestVisitChangeRefuses(t *testing.T) {
 		want   error // nil: any
 	}{
 		{"no patient", followup.VisitChange{Kind: followup.ChangeAdmitted, Visit: "1"}, sqlstore.ErrNoPatientNumber},
-		{"no visit", followup.VisitChange{Kind: followup.ChangeDischarged, Patient: "1"}, sqlstore.ErrNoVisitNumber},
+		{"an admission without a visit's number", followup.VisitChange{Kind: followup.ChangeAdmitted, Patient: "1"}, sqlstore.ErrNoVisitNumber},
+		{"a discharge of somebody who was never here", followup.VisitChange{Kind: followup.ChangeDischarged, Patient: "1"}, sqlstore.ErrNoVisitNumber},
 		{"merged with nobody", followup.VisitChange{Kind: followup.ChangeMerged, Patient: "1"}, sqlstore.ErrNoPatientNumber},
 		{"an unknown kind", followup.VisitChange{Kind: "abducted", Patient: "1", Visit: "1"}, nil},
 	} {
@@ -112,7 +113,7 @@ func model(changes []followup.VisitChange, places []sqlstore.Placement) followup
 	var disposition followup.Disposition
 	for _, n := range order {
 		c, p := changes[n], places[n]
-		v.Inpatient, v.Deceased = c.Inpatient, v.Deceased || c.Deceased
+		v.Inpatient, v.Deceased = v.Inpatient || c.Inpatient, v.Deceased || c.Deceased
 		if p.Place != "" {
 			v.Department, v.Place, v.Bed = p.Department, p.Place, p.Bed
 		}
