@@ -191,6 +191,7 @@ export default {
     charset: '编码 {charset}',
     note: '怎么处理的',
     note_placeholder: '例如：接口组已补上患者号，请对方重发',
+    work: '查看并处理',
     resolve: '处理好了',
     resolved: '已记为处理好',
     resolved_by: '处理人',
