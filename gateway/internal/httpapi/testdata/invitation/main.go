@@ -1,6 +1,6 @@
 // Command invitation puts a survey that was sent into the store of a gateway
 // that is not running, for the end-to-end tests: invitation <form> <code>
-// <grade language>. It prints the token of its address.
+// <language>. It prints the token of its address.
 package main
 
 import (
