@@ -101,7 +101,8 @@ func (s *Store) worded(ctx context.Context, rows ...callbackRow) ([]Callback, er
 	return list, nil
 }
 
-// surveyComment is all that a patient wrote in a survey, a line each.
+// surveyComment is all that a patient wrote in a survey, a line each: with
+// answers, and behind them what answers nothing.
 func (s *Store) surveyComment(ctx context.Context, invitation followup.InvitationID) (surveys.Secret, error) {
 	answers, err := s.answers(ctx, s.reading, invitation)
 	if err != nil {
@@ -112,6 +113,13 @@ func (s *Store) surveyComment(ctx context.Context, invitation followup.Invitatio
 		if a.Text != "" {
 			lines = append(lines, string(a.Text))
 		}
+	}
+	comments, err := s.comments(ctx, invitation)
+	if err != nil {
+		return "", err
+	}
+	for _, c := range comments {
+		lines = append(lines, string(c))
 	}
 	return surveys.Secret(strings.Join(lines, "\n")), nil
 }

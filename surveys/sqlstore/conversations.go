@@ -271,11 +271,8 @@ func (t *tx) reply(id InboundID, in *inbound, r *Reply) error {
 			return err
 		}
 	}
-	invitation := []byte{}
-	if len(r.Steps) > 0 && r.Clue == nil {
-		invitation = r.Steps[0].Invitation[:]
-	}
-	_, err := t.exec("UPDATE inbounds SET done_at = ?, outcome = ?, invitation = ? WHERE id = ?", milliseconds(t.now()), string(r.Outcome), invitation, int64(id))
+	outcome, invitation := r.place()
+	_, err := t.exec("UPDATE inbounds SET done_at = ?, outcome = ?, invitation = ? WHERE id = ?", milliseconds(t.now()), string(outcome), invitation, int64(id))
 	if err == nil && r.Clue != nil {
 		_, err = t.exec("UPDATE inbounds SET body = x'' WHERE id = ?", int64(id))
 	}
@@ -283,6 +280,18 @@ func (t *tx) reply(id InboundID, in *inbound, r *Reply) error {
 		return fmt.Errorf("end inbound: %w", err)
 	}
 	return nil
+}
+
+// place gives what became of the text, and the invitation it belongs to; empty:
+// none. A text with a comment is one for a person to read. A clue leads nowhere.
+func (r *Reply) place() (outcome InboundOutcome, invitation []byte) {
+	if r.Clue != nil || len(r.Steps) == 0 {
+		return r.Outcome, []byte{}
+	}
+	if n := slices.IndexFunc(r.Steps, func(s Step) bool { return s.Comment != "" }); n >= 0 {
+		return InboundUnlinked, r.Steps[n].Invitation[:]
+	}
+	return r.Outcome, r.Steps[0].Invitation[:]
 }
 
 func (t *tx) rememberNumber(index, memory []byte) error {

@@ -44,7 +44,8 @@ func told(t *testing.T, s *sqlstore.Store) (list []string) {
 // A whole survey by text: the grade leaves at once and is final, the other
 // answers when it ends, each once, whatever is sent twice.
 func TestASurveyByText(t *testing.T) {
-	s, ctx, now := storetest.New(t), t.Context(), storetest.Noon()
+	now := storetest.Noon()
+	s, ctx := storetest.New(t, clockAt(now.Add(5*time.Hour))), t.Context()
 	storetest.PublishForm(t, s)
 	id := storetest.Invited(t, s, 1, "4711", phone, now)
 

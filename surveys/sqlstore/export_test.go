@@ -94,6 +94,7 @@ func Queries() map[string]string {
 		"a number's open surveys":    invitationColumns + " WHERE i.number_index = ? AND " + handedOver + " AND i.ended_at = 0",
 		"texts that came in":         pendingSQL,
 		"a text that came in":        "SELECT id FROM inbounds WHERE carrier = ? AND provider_id = ?",
+		"comments on a survey":       commentsSQL,
 		"candidates":                 candidateSQL(false),
 		"candidates not invited":     candidateSQL(true),
 		"whose report it is":         "SELECT text FROM text_provider_ids WHERE carrier = ? AND provider_id = ?",

@@ -152,7 +152,8 @@ func (h *hospital) answer() {
 			return &sqlstore.Reply{Outcome: sqlstore.InboundHandled, Clue: &sqlstore.NewClue{Words: "x"}, Steps: []sqlstore.Step{{Invitation: c.Invitation.ID, End: followup.InvitationStopped}}}, nil
 		}
 		list, end := h.reply()
-		return &sqlstore.Reply{Outcome: sqlstore.InboundAnswered, Steps: []sqlstore.Step{{Invitation: c.Invitation.ID, Answers: list, End: end, CallBack: h.r.IntN(9) == 0,
+		comment := surveys.Secret(strings.Repeat("x", h.r.IntN(2)))
+		return &sqlstore.Reply{Outcome: sqlstore.InboundAnswered, Steps: []sqlstore.Step{{Invitation: c.Invitation.ID, Answers: list, End: end, CallBack: h.r.IntN(9) == 0, Comment: comment,
 			Flags: surveys.Flags(h.r.IntN(2)) * surveys.FlagBurst}}}, nil
 	}))
 }
@@ -177,8 +178,9 @@ func TestWhateverHappensTheCountsAreTheFacts(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "qingfeng.db")
 			h := &hospital{t: t, r: rand.New(rand.NewPCG(seed, 11)), now: storetest.Noon()}
+			ahead := time.Duration(seed) * 24 * time.Hour // of the follow-up's clock before the server's
 			open := func() *sqlstore.Store {
-				return storetest.Open(t, path, func(o *sqlstore.Options) { o.Now = func() time.Time { return h.now } })
+				return storetest.Open(t, path, func(o *sqlstore.Options) { o.Now = func() time.Time { return h.now.Add(-ahead) } })
 			}
 			h.s = open()
 			storetest.PublishForm(t, h.s)
@@ -236,7 +238,7 @@ func TestNothingPersonalIsInTheFiles(t *testing.T) {
 	must(t, err)
 	storetest.Send(t, s, now)
 	converse(t, s, storetest.Receive(t, s, "M1", "+8613712345678", "陈医生的话", now), sqlstore.Reply{Memory: []byte("记得住的话"), Steps: []sqlstore.Step{{
-		Invitation: inv.Invitation.ID, Memory: []byte("记得住的话"), CallBack: true, CallPhone: "136 9999 8888",
+		Invitation: inv.Invitation.ID, Memory: []byte("记得住的话"), CallBack: true, CallPhone: "136 9999 8888", Comment: "陈医生的话",
 		Answers: []followup.Answer{{Question: "overall", Value: 1, Text: "陈医生的话"}, {Question: "comment", Text: "陈医生的话"}},
 	}}})
 	save := sqlstore.ResponseSave{ID: storetest.ID(now, 7), At: now, Step: sqlstore.Step{Invitation: inv.Invitation.ID, Answers: []followup.Answer{{Question: "comment", Text: "陈医生的话"}}}}
@@ -290,7 +292,7 @@ func TestAStoreOfVersionTwoGoesOn(t *testing.T) {
 	must(t, s.Meddle(ctx, "DELETE FROM goose_db_version WHERE version_id > 2"))
 	rows, err := s.Reading().QueryContext(ctx, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('forms', 'patients', 'patient_numbers', 'visits', 'visit_changes',
 		'rejected_messages', 'unknown_places', 'invitations', 'responses', 'answers', 'response_saves', 'texts', 'text_provider_ids', 'text_reports', 'inbounds',
-		'number_memories', 'opt_outs', 'opt_out_patients', 'suppressions', 'code_tries', 'clues')`)
+		'number_memories', 'opt_outs', 'opt_out_patients', 'suppressions', 'code_tries', 'clues', 'comments')`)
 	must(t, err)
 	var tables []string
 	for rows.Next() {
@@ -299,7 +301,7 @@ func TestAStoreOfVersionTwoGoesOn(t *testing.T) {
 		tables = append(tables, name)
 	}
 	must(t, rows.Close())
-	if len(tables) != 21 {
+	if len(tables) != 22 {
 		t.Fatalf("%d tables of the follow-up", len(tables))
 	}
 	for left := tables; len(left) > 0; { // those that others name go last
@@ -355,9 +357,10 @@ func TestVerifyFindsDamageToSurveys(t *testing.T) {
 }
 
 func TestDispositions(t *testing.T) {
-	s, ctx, now := storetest.New(t), t.Context(), storetest.Noon() // Saturday of ISO week 47
-	storetest.PublishForm(t, s)
+	now := storetest.Noon() // Saturday of ISO week 47
 	monday := now.AddDate(0, 0, 2)
+	s, ctx := storetest.New(t, clockAt(monday)), t.Context()
+	storetest.PublishForm(t, s)
 	done := storetest.Invited(t, s, 1, "1", "+8613800138001", now)
 	storetest.Invited(t, s, 2, "2", "+8613800138002", now)
 	storetest.Invited(t, s, 3, "3", "+8613800138003", monday)

@@ -20,7 +20,7 @@ type InboundOutcome string
 // Outcomes of an inbound text.
 const (
 	InboundAnswered InboundOutcome = "answered" // it belongs to a survey
-	InboundUnlinked InboundOutcome = "unlinked" // to none: kept for a person to read
+	InboundUnlinked InboundOutcome = "unlinked" // to none, or not all of it: kept for a person to read
 	InboundHandled  InboundOutcome = "handled"  // an opt-out, a call for help: nothing to read
 	InboundFailed   InboundOutcome = "failed"   // the program could not work on it
 )
@@ -128,25 +128,30 @@ func (s *Store) inbound(row *sql.Row, id InboundID) (in inbound, err error) {
 
 const inboundColumns = `SELECT carrier, provider_id, sender, sender_index, receiver, body, handled, received_at, done_at FROM inbounds WHERE id = ?`
 
-// UnlinkedReply is a text that belongs to no survey.
+// UnlinkedReply is a text for a person to read: it belongs to no survey, or
+// holds a comment on one.
 type UnlinkedReply struct {
 	ID         InboundID
 	Body       surveys.Secret
 	ReceivedAt time.Time
+	// Department is the survey's; empty: it belongs to none, or nobody knows.
+	Department surveys.DepartmentID
 }
 
-// UnlinkedReplies lists up to limit texts that belong to no survey, newest
-// first, going on behind before; 0 begins.
+const unlinkedSQL = `SELECT b.id, b.body, b.received_at, coalesce(d.text, '') FROM inbounds b LEFT JOIN invitations i ON i.id = b.invitation
+	LEFT JOIN names d ON d.id = i.department WHERE b.outcome = 'unlinked' AND (?1 = 0 OR b.id < ?1) ORDER BY b.id DESC LIMIT ?2`
+
+// UnlinkedReplies lists up to limit texts for a person to read, newest first,
+// going on behind before; 0 begins.
 func (s *Store) UnlinkedReplies(ctx context.Context, before InboundID, limit int) ([]UnlinkedReply, error) {
-	rows, err := s.reading.QueryContext(ctx, `SELECT id, body, received_at FROM inbounds WHERE outcome = 'unlinked' AND (?1 = 0 OR id < ?1)
-		ORDER BY id DESC LIMIT ?2`, int64(before), limit)
+	rows, err := s.reading.QueryContext(ctx, unlinkedSQL, int64(before), limit)
 	if err != nil {
 		return nil, fmt.Errorf("list unlinked replies: %w", err)
 	}
 	list, err := collect(rows, func(rows *sql.Rows) (r UnlinkedReply, err error) {
 		var body []byte
 		var at int64
-		if err = rows.Scan(&r.ID, &body, &at); err != nil {
+		if err = rows.Scan(&r.ID, &body, &at, &r.Department); err != nil {
 			return r, err
 		}
 		r.ReceivedAt = moment(at)

@@ -109,6 +109,18 @@ func moment(ms int64) time.Time {
 	return time.UnixMilli(ms).UTC()
 }
 
+// factTime is when a fact of the follow-up counts: when it happened by the
+// follow-up's clock, but never after the server's own. With simulated phones an
+// officer moves that clock on by days, and the answers of such a demonstration
+// belong on today's board: a count in a day that has not come is on none. What
+// is due, closes and is spent keeps the follow-up's clock.
+func (t *tx) factTime(at time.Time) time.Time {
+	if now := t.now(); at.After(now) {
+		return now
+	}
+	return at
+}
+
 func dayAndHour(t time.Time, zone *time.Location) (surveys.Day, int) {
 	local := t.In(zone)
 	y, m, d := local.Date()

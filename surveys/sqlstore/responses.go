@@ -34,6 +34,10 @@ type Step struct {
 	// the number the survey went to.
 	CallBack  bool
 	CallPhone surveys.Secret
+	// Comment is what the patient wrote that answers no question; empty: nothing.
+	// It is kept with the response, cut to surveys.MaxComment characters, and the
+	// text it came in is one for a person to read: see UnlinkedReplies.
+	Comment surveys.Secret
 }
 
 // ResponseSave is what the phone page sends: as often as it likes, until the
@@ -109,9 +113,10 @@ func (s *Store) saveBody(r *ResponseSave) (hash, body []byte, err error) {
 		End        followup.InvitationState `json:"end,omitempty"`
 		CallBack   bool                     `json:"call_back,omitempty"`
 		CallPhone  string                   `json:"call_phone,omitempty"`
+		Comment    string                   `json:"comment,omitempty"`
 	}{Invitation: r.Invitation}
 	if r.Clue == nil {
-		kept.End, kept.CallBack, kept.CallPhone = r.End, r.CallBack, string(r.CallPhone)
+		kept.End, kept.CallBack, kept.CallPhone, kept.Comment = r.End, r.CallBack, string(r.CallPhone), string(r.Comment)
 		for _, a := range r.Answers {
 			kept.Answers = append(kept.Answers, answer{a.Question, a.Value, string(a.Text)})
 		}
@@ -132,12 +137,12 @@ func (t *tx) keepSave(r *ResponseSave, hash, body []byte) error {
 }
 
 // takeSteps stores steps and a clue. A step that comes with a clue leaves no
-// answers: nothing but the invitation's end tells of it.
+// answers and no comment: nothing but the invitation's end tells of it.
 func (t *tx) takeSteps(steps []Step, clue *NewClue, at time.Time) error {
 	for n := range steps {
 		step := steps[n]
 		if clue != nil {
-			step.Answers, step.Memory, step.CallBack = nil, nil, false
+			step.Answers, step.Memory, step.CallBack, step.Comment = nil, nil, false, ""
 		}
 		if err := t.takeStep(&step, at); err != nil {
 			return err
@@ -171,7 +176,7 @@ func (t *tx) takeStep(step *Step, at time.Time) error {
 			return err
 		}
 	}
-	if len(step.Answers) > 0 || step.CallBack {
+	if len(step.Answers) > 0 || step.CallBack || step.Comment != "" {
 		if err := t.answer(&i, step, at); err != nil {
 			return err
 		}
@@ -216,8 +221,8 @@ func (t *tx) remember(i *followup.Invitation, memory []byte) error {
 	return nil
 }
 
-// answer writes a step's answers, and what follows from the first of them, from
-// the overall grade and from a wish to be called.
+// answer writes a step's answers and comment, and what follows from the first
+// answer, from the overall grade and from a wish to be called.
 func (t *tx) answer(i *followup.Invitation, step *Step, at time.Time) error {
 	f, err := t.form(i.Form)
 	if err != nil {
@@ -237,6 +242,9 @@ func (t *tx) answer(i *followup.Invitation, step *Step, at time.Time) error {
 		if err := t.writeAnswer(i, f, &step.Answers[n], at); err != nil {
 			return err
 		}
+	}
+	if err := t.writeComment(i, step.Comment, at); err != nil {
+		return err
 	}
 	if len(step.Answers) > 0 && i.AnsweredAt.IsZero() {
 		if _, err := t.exec("UPDATE invitations SET answered_at = ? WHERE id = ?", milliseconds(at), i.ID[:]); err != nil {
@@ -330,7 +338,8 @@ func (t *tx) grade(i *followup.Invitation, item nameID, g surveys.Grade, at time
 	if kept != 0 || !g.Valid() {
 		return kept, nil
 	}
-	day, hour := dayAndHour(at, t.w.store.opt.Zone)
+	counted := t.factTime(at)
+	day, hour := dayAndHour(counted, t.w.store.opt.Zone)
 	_, err := t.exec("UPDATE responses SET grade = ?, grade_item = ?, grade_flagged = ?, graded_day = ?, graded_hour = ? WHERE invitation = ?",
 		int64(g), item, flags != 0, int64(day), hour, i.ID[:])
 	if err != nil {
@@ -341,7 +350,7 @@ func (t *tx) grade(i *followup.Invitation, item nameID, g surveys.Grade, at time
 		return 0, err
 	}
 	err = t.w.emit(&surveys.Event{
-		Kind: surveys.EventRatingRecorded, At: milliseconds(at), Day: day, Hour: hour, Department: i.Department, Place: i.Place, Version: i.Form,
+		Kind: surveys.EventRatingRecorded, At: milliseconds(counted), Day: day, Hour: hour, Department: i.Department, Place: i.Place, Version: i.Form,
 		Item: surveys.ItemID(texts[0]), Mode: i.Mode, Series: surveys.SeriesAsked, Grade: g, Flagged: flags != 0,
 	})
 	if err == nil && g.Low() {
@@ -359,7 +368,7 @@ func (t *tx) openSurveyCallback(i *followup.Invitation, at time.Time) error {
 	_, err := t.exec(`INSERT INTO callbacks (rating, at, opened_on, due_on, department, place, grade, state)
 		SELECT i.id, ?2, ?3, ?4, i.department, i.place, r.grade, ?5 FROM invitations i JOIN responses r ON r.invitation = i.id WHERE i.id = ?1
 		ON CONFLICT (rating) DO UPDATE SET grade = excluded.grade WHERE grade = 0`,
-		i.ID[:], milliseconds(at), int64(on), int64(due), string(registers.CallbackOpen))
+		i.ID[:], milliseconds(t.factTime(at)), int64(on), int64(due), string(registers.CallbackOpen))
 	if err != nil {
 		return fmt.Errorf("open call-back of a response: %w", err)
 	}
@@ -380,7 +389,8 @@ func (t *tx) endResponse(id followup.InvitationID, counts bool, at time.Time) er
 	if !counts {
 		return nil
 	}
-	day, hour := dayAndHour(at, t.w.store.opt.Zone)
+	counted := t.factTime(at)
+	day, hour := dayAndHour(counted, t.w.store.opt.Zone)
 	if _, err := t.exec("UPDATE responses SET ended_day = ?, ended_hour = ? WHERE invitation = ?", int64(day), hour, id[:]); err != nil {
 		return fmt.Errorf("end response: %w", err)
 	}
@@ -394,7 +404,7 @@ func (t *tx) endResponse(id followup.InvitationID, counts bool, at time.Time) er
 	}
 	events, err := collect(rows, func(rows *sql.Rows) (e surveys.Event, err error) {
 		e = surveys.Event{
-			Kind: surveys.EventAnswerRecorded, At: milliseconds(at), Day: day, Hour: hour, Department: i.Department, Place: i.Place,
+			Kind: surveys.EventAnswerRecorded, At: milliseconds(counted), Day: day, Hour: hour, Department: i.Department, Place: i.Place,
 			Version: i.Form, Mode: i.Mode, Flagged: flags != 0,
 		}
 		return e, rows.Scan(&e.Item, &e.Value)

@@ -20,13 +20,13 @@ type textRow struct {
 	state                               TextState
 	taken, segments, price, cost, twice int64
 	ambiguous                           bool
-	validUntil                          int64
+	validUntil, handed                  int64
 }
 
 func (t *tx) text(id surveys.FactID) (x textRow, err error) {
 	x.id = id
-	err = t.row(`SELECT invitation, number_index, purpose, state, taken_at, segments, unit_price, cost, twice, ambiguous, valid_until FROM texts WHERE id = ?`, id[:]).
-		Scan(&x.invitation, &x.index, &x.purpose, &x.state, &x.taken, &x.segments, &x.price, &x.cost, &x.twice, &x.ambiguous, &x.validUntil)
+	err = t.row(`SELECT invitation, number_index, purpose, state, taken_at, segments, unit_price, cost, twice, ambiguous, valid_until, handed_at FROM texts WHERE id = ?`, id[:]).
+		Scan(&x.invitation, &x.index, &x.purpose, &x.state, &x.taken, &x.segments, &x.price, &x.cost, &x.twice, &x.ambiguous, &x.validUntil, &x.handed)
 	return x, orNotFound(err)
 }
 
@@ -152,14 +152,15 @@ func (t *tx) textTaken(x *textRow, at time.Time) error {
 		_, err := t.exec("UPDATE invitations SET sent_at = ? WHERE id = ?", milliseconds(at), i.ID[:])
 		return err
 	}
-	day, hour := dayAndHour(at, zone)
+	counted := t.factTime(at)
+	day, hour := dayAndHour(counted, zone)
 	_, err = t.exec("UPDATE invitations SET sent_at = ?, offered_day = ?, offered_hour = ?, week = ? WHERE id = ?",
-		milliseconds(at), int64(day), hour, weekOf(at, zone), i.ID[:])
+		milliseconds(at), int64(day), hour, weekOf(counted, zone), i.ID[:])
 	if err != nil {
 		return fmt.Errorf("note sent invitation: %w", err)
 	}
 	return t.w.emit(&surveys.Event{
-		Kind: surveys.EventPromptOffered, At: milliseconds(at), Day: day, Hour: hour, Department: i.Department, Place: i.Place, Mode: i.Mode,
+		Kind: surveys.EventPromptOffered, At: milliseconds(counted), Day: day, Hour: hour, Department: i.Department, Place: i.Place, Mode: i.Mode,
 		Series: surveys.SeriesAsked,
 	})
 }
@@ -403,11 +404,14 @@ func (s *Store) RecordStatus(ctx context.Context, r texting.StatusReport) (done 
 		if err != nil {
 			return err
 		}
-		before := x.state
-		if err := t.advance(&x, TextState(r.Status), r.Code, now); err != nil {
+		before, at := x.state, now
+		if handed := moment(x.handed); at.Before(handed) { // the follow-up's clock is ahead
+			at = handed
+		}
+		if err := t.advance(&x, TextState(r.Status), r.Code, at); err != nil {
 			return err
 		}
-		if err := t.adopt(&x, r.Carrier, r.ProviderID, now); err != nil {
+		if err := t.adopt(&x, r.Carrier, r.ProviderID, at); err != nil {
 			return err
 		}
 		done = StatusApplied{Text: id, State: x.state, Changed: x.state != before}
