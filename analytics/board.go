@@ -54,6 +54,12 @@ type BoardView struct {
 
 // Unit is the hospital, a department or a place with its figures. Figure holds
 // asked ratings only; Unasked stands beside it.
+//
+// Figure is of all asked ratings of the unit, whatever the mode: every answer
+// weighs the same. Modes has every mode that is in it, with what was offered and
+// answered, whether its score is shown or withheld; whoever shows Figure where
+// there are several shows them beside it, since modes are never pooled without
+// being shown apart.
 type Unit struct {
 	ID         string             `json:"id"`
 	Kind       string             `json:"kind"` // hospital, department, or a place's kind
@@ -104,13 +110,15 @@ type Figure struct {
 	Grades           []int64  `json:"grades,omitempty"` // grade 1 to 5
 }
 
-// Arrival is one rating that has just come in.
+// Arrival is one rating that has just come in. Department and Place are empty
+// for a survey after a stay in a ward that the hospital does not know.
 type Arrival struct {
 	At         time.Time            `json:"at"`
 	Department surveys.DepartmentID `json:"department"`
 	Place      surveys.PlaceID      `json:"place"`
 	Grade      surveys.Grade        `json:"grade"`
 	Series     surveys.Series       `json:"series"`
+	Mode       surveys.Mode         `json:"mode,omitempty"`
 }
 
 // Position says which state of the counts a board was made from. Two positions

@@ -40,7 +40,7 @@ func period(from, to surveys.Day) analytics.BoardOptions {
 type answers struct {
 	day    surveys.Day
 	hour   int
-	place  string // "d0-p1"
+	place  string // "d0-p1"; "d0" names no place, "" no department either
 	mode   surveys.Mode
 	grades [5]int64
 	flag   bool
@@ -53,7 +53,10 @@ func countsOf(all ...answers) *analytics.Counts {
 		for i, n := range a.grades {
 			e := rating()
 			e.Day, e.Hour, e.Place, e.Grade, e.Flagged = a.day, a.hour, surveys.PlaceID(a.place), surveys.Grade(i+1), a.flag
-			e.Department = surveys.DepartmentID(a.place[:2])
+			e.Department = surveys.DepartmentID(a.place[:min(2, len(a.place))])
+			if len(a.place) <= 2 {
+				e.Place = ""
+			}
 			if a.mode != "" {
 				e.Mode = a.mode
 			}

@@ -14,6 +14,8 @@ type group struct {
 	// visible is live or step, whichever the audience sees.
 	visible  tally
 	withheld string
+	// unlisted says that it never becomes a figure; see branch.listed.
+	unlisted bool
 }
 
 // branch is a unit while the board is being built.
@@ -42,6 +44,12 @@ func (b *branch) mode(m surveys.Mode) *group {
 	b.modes = append(b.modes, modeGroup{mode: m})
 	return &b.modes[len(b.modes)-1].group
 }
+
+// listed reports whether the branch is a row of the board. The answers of a stay
+// whose ward, or department, the hospital does not know have a branch without an
+// id: they count in the units above, and what is left of those when the rows are
+// taken away is protected like a row, but they are no row.
+func (b *branch) listed() bool { return b.unit.ID != "" }
 
 // add counts a spot's tally in.
 func (b *branch) add(at spot, t *tally) {
@@ -77,7 +85,8 @@ type placeKey struct {
 
 // BuildBoard makes a board from counts. Departments with at least one place or
 // with any count are listed, in the organisation's order, and always all of
-// them; a place that has moved is listed where its answers were given.
+// them; a place that has moved is listed where its answers were given. Answers
+// without a place count in their department, and without that in the hospital.
 //
 // A figure from fewer than MinAnswers answers is withheld, and with it as many
 // others as it takes that it cannot be worked out: see suppress. For a
@@ -154,9 +163,11 @@ func (b *builder) place(key placeKey, kind surveys.PlaceKind) *branch {
 	return p
 }
 
+// placeKindOf is the kind of place answers of a mode belong to. A survey after
+// discharge belongs to the ward the stay ended in.
 func placeKindOf(m surveys.Mode) surveys.PlaceKind {
 	switch m {
-	case surveys.ModeBedside:
+	case surveys.ModeBedside, surveys.ModeReply, surveys.ModeLink, surveys.ModeCode:
 		return surveys.PlaceWard
 	case surveys.ModeLobby:
 		return surveys.PlaceLobby
@@ -240,7 +251,7 @@ func (b *builder) view() BoardView {
 		v.Hospital.Figure.Withheld, v.Hospital.Unasked.Withheld = WithheldProtected, WithheldProtected
 		v.Hospital.Modes, v.Hospital.Hours = []ModeFigure{}, []HourFigure{}
 		for _, d := range b.hospital.children {
-			if b.opt.covers(surveys.DepartmentID(d.unit.ID)) {
+			if d.listed() && b.opt.covers(surveys.DepartmentID(d.unit.ID)) {
 				v.Departments = append(v.Departments, b.render(d))
 			}
 		}
@@ -248,7 +259,9 @@ func (b *builder) view() BoardView {
 	}
 	v.Hospital = b.render(b.hospital)
 	for _, d := range b.hospital.children {
-		v.Departments = append(v.Departments, b.render(d))
+		if d.listed() {
+			v.Departments = append(v.Departments, b.render(d))
+		}
 	}
 	return v
 }
@@ -267,7 +280,9 @@ func (b *builder) render(br *branch) Unit {
 	u.Hours = b.renderHours(br)
 	if br != b.hospital {
 		for _, child := range br.children {
-			u.Places = append(u.Places, b.render(child))
+			if child.listed() {
+				u.Places = append(u.Places, b.render(child))
+			}
 		}
 	}
 	return u

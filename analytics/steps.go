@@ -145,8 +145,9 @@ func (b *builder) countHour(at spot, hour int, t *tally) {
 // what has too few answers.
 func (b *builder) settle() {
 	b.sortBranches()
-	settle := func(br *branch) {
+	settle := func(br *branch, listed bool) {
 		br.each(func(g *group) {
+			g.unlisted = !listed
 			g.visible = g.live
 			if br.stepped {
 				g.visible = g.step
@@ -161,11 +162,11 @@ func (b *builder) settle() {
 			}
 		})
 	}
-	settle(b.hospital)
+	settle(b.hospital, true)
 	for _, d := range b.hospital.children {
-		settle(d)
+		settle(d, d.listed())
 		for _, p := range d.children {
-			settle(p)
+			settle(p, d.listed() && p.listed())
 		}
 	}
 }

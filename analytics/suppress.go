@@ -17,6 +17,9 @@ type sum struct {
 // smallest part that is shown is withheld until it is so. Where the whole is
 // withheld and every part shown, the smallest part goes too. Groups without
 // answers hide nothing and protect nothing.
+//
+// Answers that belong to no row are a part as well: the whole less its rows
+// tells what they said. They go before any row, since nobody misses them.
 func (b *builder) suppress() {
 	sums := b.sums()
 	for changed := true; changed; {
@@ -34,13 +37,12 @@ func (s *sum) protect(least int64) bool {
 	var hidden, together int64
 	var smallest *group
 	for _, p := range s.parts {
-		n := p.visible.answered()
 		switch {
 		case p.withheld == WithheldNoData:
 		case p.withheld != "":
 			hidden++
 			together += p.live.answered()
-		case smallest == nil || n < smallest.visible.answered():
+		case smallest == nil || p.goesBefore(smallest):
 			smallest = p
 		}
 	}
@@ -60,6 +62,14 @@ func (s *sum) protect(least int64) bool {
 		return false
 	}
 	return true
+}
+
+// goesBefore reports whether g is withheld rather than o.
+func (g *group) goesBefore(o *group) bool {
+	if g.unlisted != o.unlisted {
+		return g.unlisted
+	}
+	return g.visible.answered() < o.visible.answered()
 }
 
 func (b *builder) sums() []sum {

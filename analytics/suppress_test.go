@@ -82,6 +82,38 @@ func TestSuppression(t *testing.T) {
 		}, []string{
 			"hospital/lobby not_enough", "hospital/window protected", "d0/lobby not_enough", "d0/window protected", "d0-p0/lobby not_enough", "d0-p0/window protected",
 		}},
+		{"two small modes whose sum is enough hide each other, and the ward is shown", hospital(1, 1), []answers{
+			{day: today, place: "d0-p0", mode: surveys.ModeBedside, grades: good(7)}, {day: today, place: "d0-p0", mode: surveys.ModeReply, grades: good(5)},
+		}, []string{
+			"hospital/bedside not_enough", "hospital/sms_reply not_enough", "d0/bedside not_enough", "d0/sms_reply not_enough", "d0-p0/bedside not_enough", "d0-p0/sms_reply not_enough",
+		}},
+		{"one small survey mode takes the smallest other mode", hospital(1, 1), []answers{
+			{day: today, place: "d0-p0", mode: surveys.ModeBedside, grades: good(40)}, {day: today, place: "d0-p0", mode: surveys.ModeReply, grades: good(20)},
+			{day: today, place: "d0-p0", mode: surveys.ModeCode, grades: good(3)},
+		}, []string{
+			"hospital/sms_code not_enough", "hospital/sms_reply protected", "d0/sms_code not_enough", "d0/sms_reply protected", "d0-p0/sms_code not_enough", "d0-p0/sms_reply protected",
+		}},
+		{"a small survey mode in one ward takes the same mode of another", hospital(1, 2), []answers{
+			{day: today, place: "d0-p0", mode: surveys.ModeBedside, grades: good(40)}, {day: today, place: "d0-p0", mode: surveys.ModeReply, grades: good(20)},
+			{day: today, place: "d0-p1", mode: surveys.ModeBedside, grades: good(30)}, {day: today, place: "d0-p1", mode: surveys.ModeReply, grades: good(4)},
+		}, []string{
+			"d0-p0/bedside protected", "d0-p0/sms_reply protected", "d0-p1/bedside protected", "d0-p1/sms_reply not_enough",
+		}},
+		{"a few answers of an unknown ward take the smallest department", hospital(2, 1), []answers{
+			{day: today, place: "d0-p0", grades: good(30)}, {day: today, place: "d1-p0", grades: good(20)}, {day: today, mode: surveys.ModeReply, grades: good(3)},
+		}, []string{
+			"hospital/sms_reply not_enough", "hospital/window protected", "d1 protected", "d1/window protected", "d1-p0 protected", "d1-p0/window protected",
+		}},
+		{"many of them are no secret and hide a small department", hospital(2, 1), []answers{
+			{day: today, place: "d0-p0", grades: good(30)}, {day: today, place: "d1-p0", grades: good(3)}, {day: today, grades: good(20)},
+		}, []string{
+			"d1 not_enough", "d1/window not_enough", "d1-p0 not_enough", "d1-p0/window not_enough",
+		}},
+		{"a few of a department's unknown ward take its smallest place", hospital(1, 2), []answers{
+			{day: today, place: "d0-p0", grades: good(30)}, {day: today, place: "d0-p1", grades: good(20)}, {day: today, place: "d0", grades: good(3)},
+		}, []string{
+			"d0-p1 protected", "d0-p1/window protected",
+		}},
 		{"unasked ratings are a series of their own", hospital(1, 2), []answers{
 			{day: today, place: "d0-p0", grades: good(30), series: surveys.SeriesUnasked}, {day: today, place: "d0-p1", grades: good(2), series: surveys.SeriesUnasked},
 		}, []string{"d0-p0? protected", "d0-p1? not_enough"}},
@@ -107,8 +139,15 @@ func TestNothingWithheldCanBeWorkedOut(t *testing.T) {
 		var all []answers
 		for _, p := range org.Places {
 			all = append(all, answers{day: today, place: string(p.ID), grades: good(random.Int64N(25))})
+			for _, mode := range []surveys.Mode{surveys.ModeBedside, surveys.ModeReply, surveys.ModeLink} {
+				if random.IntN(3) == 0 {
+					all = append(all, answers{day: today, place: string(p.ID), mode: mode, grades: good(random.Int64N(25))})
+				}
+			}
+		}
+		for _, unknown := range []string{"", "d0"} {
 			if random.IntN(3) == 0 {
-				all = append(all, answers{day: today, place: string(p.ID), mode: surveys.ModeLobby, grades: good(random.Int64N(25))})
+				all = append(all, answers{day: today, place: unknown, mode: surveys.ModeReply, grades: good(random.Int64N(25))})
 			}
 		}
 		board := analytics.BuildBoard(org, countsOf(all...), period(today, today))
@@ -117,13 +156,19 @@ func TestNothingWithheldCanBeWorkedOut(t *testing.T) {
 				return
 			}
 			var hidden, together int64
+			rest := whole.Answered // of no row, so never shown
 			for _, p := range parts {
+				rest -= p.Answered
 				if !p.Shown && p.Answered > 0 {
 					hidden++
 					together += p.Answered
 				}
 			}
-			if whole.Shown && hidden > 0 && (hidden == 1 || together < 10) || !whole.Shown && hidden == 0 {
+			if rest > 0 {
+				hidden, together = hidden+1, together+rest
+			}
+			alone := hidden == 1 && rest == 0
+			if whole.Shown && hidden > 0 && (alone || together < 10) || !whole.Shown && hidden == 0 {
 				t.Errorf("seed %d round %d: %s gives away %d withheld of %d answers (whole shown: %v)", seed, round, what, hidden, together, whole.Shown)
 			}
 		}
