@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -97,6 +98,11 @@ func (checkCommand) Run(ctx context.Context, line *commands, w world) error {
 		org.Name.ZH, len(org.Departments), len(org.Places), len(org.Staff))
 	for kind, q := range cfg.QuestionnaireOf() {
 		fmt.Fprintf(w.stdout, "questionnaire   %s for %s: revision %d, version %s\n", q.ID, kind, q.Revision, q.Version())
+	}
+	form := cfg.FollowupForm()
+	fmt.Fprintf(w.stdout, "follow-up       %s: revision %d, version %s, by %s\n", form.ID, form.Revision, form.Version(), strings.Join(cfg.Carriers.InUse(), ", "))
+	for _, warning := range cfg.Warnings() {
+		fmt.Fprintf(w.stdout, "                look at %s\n", warning)
 	}
 	if today := surveys.DayOf(time.Now(), cfg.Location()); !cfg.Workdays().Covers(today) {
 		fmt.Fprintf(w.stdout, "calendar        has no holidays for %d: weekends only until calendar.yaml is extended\n", int(today)/10000)

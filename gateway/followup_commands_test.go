@@ -44,6 +44,27 @@ func TestImportTakesTheSampleIn(t *testing.T) {
 	}
 }
 
+func TestCheckNamesTheFollowup(t *testing.T) {
+	s := newSite(t, "")
+	if out := s.command("check"); !strings.Contains(out, "discharge-short: revision ") || strings.Contains(out, "look at") {
+		t.Errorf("with the texts that come with the program check says %q", out)
+	}
+	texts, err := os.ReadFile("../configs/messages.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := strings.Replace(string(texts), "祝您早日康复。", strings.Repeat("祝您早日康复，", 12), 1)
+	if err := os.WriteFile(filepath.Join(s.dir, "messages.yaml"), []byte(long), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(s.env["QINGFENG_CONFIG"], []byte(settings+"messages: messages.yaml\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out := s.command("check"); !strings.Contains(out, "look at") {
+		t.Errorf("with a text of two segments check says %q", out)
+	}
+}
+
 func TestImportSaysWhatItRefused(t *testing.T) {
 	s := newSite(t, "")
 	s.serveOnce()
