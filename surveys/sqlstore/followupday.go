@@ -24,20 +24,20 @@ type FollowupDay struct {
 // day: the longest window of a survey, with its second mode.
 const answerDays = 49
 
-// FollowupDay counts a business day's follow-up by mode, in the order of their
-// names; a mode without anything is left out.
+// FollowupDay counts a day of the follow-up's clock by mode, in the order of
+// their names; a mode without anything is left out.
 func (s *Store) FollowupDay(ctx context.Context, day surveys.Day) ([]FollowupDay, error) {
 	start, end := day.Start(s.opt.Zone), day.AddDays(1).Start(s.opt.Zone)
 	rows, err := s.reading.QueryContext(ctx, `SELECT mode, sum(invited), sum(sent), sum(delivered), sum(answered), sum(opted_out) FROM (
 		SELECT m.text AS mode,
 			i.state <> 'ineligible' AND CASE WHEN i.sent_at > 0 THEN i.sent_at ELSE i.due_at END >= ?1 AND CASE WHEN i.sent_at > 0 THEN i.sent_at ELSE i.due_at END < ?2 AS invited,
-			i.offered_day = ?3 AS sent,
-			i.offered_day = ?3 AND (i.answered_at > 0 OR EXISTS (SELECT 1 FROM texts x WHERE x.invitation = i.id AND x.purpose = 'invite' AND x.state = 'delivered')) AS delivered,
+			i.offered_day > 0 AND i.sent_at >= ?1 AND i.sent_at < ?2 AS sent,
+			i.offered_day > 0 AND i.sent_at >= ?1 AND i.sent_at < ?2 AND (i.answered_at > 0 OR EXISTS (SELECT 1 FROM texts x WHERE x.invitation = i.id AND x.purpose = 'invite' AND x.state = 'delivered')) AS delivered,
 			i.offered_day > 0 AND i.answered_at >= ?1 AND i.answered_at < ?2 AS answered,
 			i.state = 'opted_out' AND i.ended_at >= ?1 AND i.ended_at < ?2 AS opted_out
-		FROM invitations i JOIN names m ON m.id = i.mode WHERE i.week >= ?4 AND i.week <= ?5)
+		FROM invitations i JOIN names m ON m.id = i.mode WHERE i.week >= ?3 AND i.week <= ?4)
 		GROUP BY mode HAVING sum(invited) + sum(sent) + sum(answered) + sum(opted_out) > 0 ORDER BY mode`,
-		milliseconds(start), milliseconds(end), int64(day), weekOf(day.AddDays(-answerDays).Start(s.opt.Zone), s.opt.Zone), weekOf(start, s.opt.Zone))
+		milliseconds(start), milliseconds(end), weekOf(day.AddDays(-answerDays).Start(s.opt.Zone), s.opt.Zone), weekOf(start, s.opt.Zone))
 	if err != nil {
 		return nil, fmt.Errorf("count the day's follow-up: %w", err)
 	}

@@ -68,6 +68,7 @@ func (f *fakeDemoClock) SetOffset(ctx context.Context, d time.Duration, by sqlst
 // followed is a world with a follow-up.
 type followed struct {
 	*world
+	data     *world // the follow-up's store, whose clock no fact is ahead of
 	campaign *fakeCampaign
 	texting  *fakeTexting
 	clock    *fakeDemoClock
@@ -78,12 +79,15 @@ func newFollowed(t *testing.T) *followed {
 	t.Helper()
 	f := &followed{campaign: &fakeCampaign{running: true, run: followup.NewDryRun(followup.Hours{Zone: storetest.Zone()}, 2)}, clock: &fakeDemoClock{}}
 	f.texting = &fakeTexting{carriers: []CarrierStatus{{Name: "simulator", Simulated: true, Countries: []texting.Country{"CN"}}}}
+	f.clock.store = storetest.New(t, func(o *sqlstore.Options) {
+		o.Now, o.Place = func() time.Time { return storetest.Noon().AddDate(0, 0, 30) }, hospital().Place
+	})
+	f.data = &world{tb: t, store: f.clock.store}
 	f.world = newWorld(t, func(o *Options) {
-		f.clock.store = o.Store.(*sqlstore.Store)
 		o.SurveyNow = func() time.Time { return storetest.Noon().Add(f.clock.offset) }
 		o.Followup = &FollowupOptions{Store: f.clock.store, Campaign: f.campaign, Texting: f.texting, Clock: f.clock, Budget: 50_000}
 	})
-	storetest.PublishForm(t, f.store)
+	storetest.PublishForm(t, f.data.store)
 	return f
 }
 
@@ -93,7 +97,7 @@ func (f *followed) invite(first, n, answering int, at time.Time) {
 	for i := range n {
 		k := first + i
 		phone := fmt.Sprintf("+861380013%04d", k)
-		id := storetest.Invited(f.tb, f.store, uint64(k), followup.PatientNumber(fmt.Sprint(k)), phone, at)
+		id := storetest.Invited(f.tb, f.data.store, uint64(k), followup.PatientNumber(fmt.Sprint(k)), phone, at)
 		if i < answering {
 			f.converse(fmt.Sprint("A", k), phone, "5", at, sqlstore.Reply{Outcome: sqlstore.InboundAnswered, Steps: []sqlstore.Step{{
 				Invitation: id, Answers: []followup.Answer{{Question: "overall", Value: 5, At: at}}, End: followup.InvitationComplete,
@@ -104,8 +108,8 @@ func (f *followed) invite(first, n, answering int, at time.Time) {
 
 func (f *followed) converse(n, phone, body string, at time.Time, r sqlstore.Reply) {
 	f.tb.Helper()
-	id := storetest.Receive(f.tb, f.store, n, phone, body, at)
-	if err := f.store.Converse(f.tb.Context(), id, func(*sqlstore.Exchange) (*sqlstore.Reply, error) { return &r, nil }); err != nil {
+	id := storetest.Receive(f.tb, f.data.store, n, phone, body, at)
+	if err := f.data.store.Converse(f.tb.Context(), id, func(*sqlstore.Exchange) (*sqlstore.Reply, error) { return &r, nil }); err != nil {
 		f.tb.Fatal(err)
 	}
 }
@@ -123,7 +127,7 @@ func TestWithoutTheSectionsNothingOfThemIsThere(t *testing.T) {
 		}
 	}
 	f := newFollowed(t)
-	f.o.Intake = &IntakeOptions{Store: f.store}
+	f.o.Intake = &IntakeOptions{Store: f.data.store}
 	session = decodeReply[struct{ Sections []string }](f.person("officer", "", "none").get("/api/v1/session").want(http.StatusOK))
 	if diff := cmp.Diff([]string{"followup", "intake"}, session.Sections); diff != "" {
 		t.Errorf("sections: %s", diff)
@@ -306,28 +310,28 @@ func TestSwitchResumeAndClock(t *testing.T) {
 	c := f.person("officer", "", "followup.manage")
 	const flip, clock = "/api/v1/followup/switch", "/api/v1/followup/demo-clock"
 	c.post(flip, map[string]any{"running": false}).want(http.StatusOK)
-	f.audited("followup.pause")
+	f.data.audited("followup.pause")
 	if f.campaign.running {
 		t.Error("the follow-up still runs")
 	}
 	c.post(flip, map[string]any{"running": false}).want(http.StatusOK)
-	if got := f.auditActions(2); got[1] == "followup.pause" && got[0] == "followup.pause" {
-		t.Error("a pause that changed nothing is in the audit log")
+	if got := f.data.auditActions(2); !slices.Equal(got, []string{"followup.pause"}) {
+		t.Errorf("a pause that changed nothing is in the audit log: %v", got)
 	}
 	c.post(flip, map[string]any{"running": true}).want(http.StatusOK)
-	f.audited("followup.start")
+	f.data.audited("followup.start")
 	c.post(flip, map[string]any{}).problem(http.StatusUnprocessableEntity, "invalid_field")
 
 	c.post("/api/v1/followup/carriers/simulator/resume", nil).want(http.StatusOK)
-	f.audited("carrier.resume")
+	f.data.audited("carrier.resume")
 	c.post("/api/v1/followup/carriers/other/resume", nil).problem(http.StatusNotFound, "not_found")
 	if !slices.Equal(f.texting.resumed, []string{"simulator"}) {
 		t.Errorf("resumed %v", f.texting.resumed)
 	}
 
 	c.post(clock, map[string]any{"hours": 49}).want(http.StatusOK)
-	f.audited("demo_clock.move")
-	if offset, err := f.store.DemoOffset(t.Context()); offset != 49*time.Hour || err != nil {
+	f.data.audited("demo_clock.move")
+	if offset, err := f.data.store.DemoOffset(t.Context()); offset != 49*time.Hour || err != nil {
 		t.Errorf("the clock is %v ahead, %v", offset, err)
 	}
 	for _, hours := range []any{0, -1, 745, "48"} {
@@ -358,13 +362,13 @@ func TestRepliesAndNumbersOfTheDesk(t *testing.T) {
 	}
 	reveal := fmt.Sprintf("/api/v1/followup/replies/%d/reveal", replies[0].ID)
 	f.person("curious", "", "all but followup.work").post(reveal, nil).without(plantedReply).problem(http.StatusForbidden, "forbidden")
-	if slices.Contains(f.auditActions(5), "reply.open") {
+	if slices.Contains(f.data.auditActions(5), "reply.open") {
 		t.Error("a refused reading is in the audit log")
 	}
 	if got := decodeReply[struct{ Text string }](c.post(reveal, nil).want(http.StatusOK)).Text; got != plantedReply {
 		t.Errorf("the reply is %q", got)
 	}
-	f.audited("reply.open")
+	f.data.audited("reply.open")
 	c.post("/api/v1/followup/replies/99/reveal", nil).problem(http.StatusNotFound, "not_found")
 
 	outs := decodeReply[struct {
@@ -378,7 +382,7 @@ func TestRepliesAndNumbersOfTheDesk(t *testing.T) {
 	}
 	undo := fmt.Sprintf("/api/v1/followup/opt-outs/%d/undo", outs[0].ID)
 	c.post(undo, nil).want(http.StatusNoContent)
-	f.audited("opt_out.undo")
+	f.data.audited("opt_out.undo")
 	c.post(undo, nil).problem(http.StatusNotFound, "not_found")
 	if r := c.get("/api/v1/followup/opt-outs").want(http.StatusOK); r.Body.String() != `{"opt_outs":[]}`+"\n" {
 		t.Errorf("opt-outs after undoing: %s", r.Body)
@@ -386,7 +390,7 @@ func TestRepliesAndNumbersOfTheDesk(t *testing.T) {
 	c.get("/api/v1/followup/opt-outs?state=all").want(http.StatusOK).without("3800130001")
 	c.get("/api/v1/followup/opt-outs?state=x").problem(http.StatusUnprocessableEntity, "invalid_field")
 
-	if err := f.store.SuppressNumberOf(t.Context(), storetest.Invitation(1, 1, noon).Text.Message.ID, "simulator", "21610", noon); err != nil {
+	if err := f.data.store.SuppressNumberOf(t.Context(), storetest.Invitation(1, 1, noon).Text.Message.ID, "simulator", "21610", noon); err != nil {
 		t.Fatal(err)
 	}
 	kept := decodeReply[struct {
@@ -399,7 +403,7 @@ func TestRepliesAndNumbersOfTheDesk(t *testing.T) {
 		t.Fatalf("suppressions: %+v", kept)
 	}
 	c.post(fmt.Sprintf("/api/v1/followup/suppressions/%d/lift", kept[0].ID), nil).want(http.StatusNoContent)
-	f.audited("suppression.lift")
+	f.data.audited("suppression.lift")
 	for _, planted := range []string{plantedReply, "3800130001", "3800139999"} {
 		if strings.Contains(f.logs.String(), planted) {
 			t.Errorf("the log holds %q", planted)
