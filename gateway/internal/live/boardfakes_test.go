@@ -53,7 +53,7 @@ func (f *fakeScores) rate(department surveys.DepartmentID, n int64) {
 	f.change(func() {
 		f.answered[department] += n
 		f.position.Offset += n
-		f.arrivals = append([]analytics.Arrival{{At: noon, Department: department, Place: "settlement-2", Grade: 5, Series: surveys.SeriesAsked}}, f.arrivals...)
+		f.arrivals = append([]analytics.Arrival{{At: noon, Department: department, Place: "settlement-2", Grade: 5, Series: surveys.SeriesAsked, Mode: surveys.ModeWindow}}, f.arrivals...)
 		f.arrivals = f.arrivals[:min(len(f.arrivals), 12)]
 	})
 }
@@ -139,6 +139,7 @@ func (f *fakeTickets) Redeem(ticket string) (live.Viewer, bool) {
 type fakeLists struct {
 	mu   sync.Mutex
 	open int64
+	list []live.Callback // beside those that open makes
 	dev  []live.BoardDevice
 	err  error
 }
@@ -152,7 +153,7 @@ func (f *fakeLists) change(alter func()) {
 func (f *fakeLists) callbacks(context.Context) (live.Callbacks, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	c := live.Callbacks{Open: f.open}
+	c := live.Callbacks{Open: f.open, List: slices.Clone(f.list)}
 	for range f.open {
 		c.List = append(c.List, live.Callback{
 			ID: factID(7).String(), At: noon.Add(-time.Minute), Department: "finance", Place: "settlement-2", Grade: 1, Tags: []surveys.Option{{ID: "queue", Text: text("排队太久", "Long wait")}}, Phone: true, State: "open",

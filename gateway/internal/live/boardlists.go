@@ -15,13 +15,14 @@ type Callbacks struct {
 	List                     []Callback
 }
 
-// Callback is one of today's low ratings.
+// Callback is one of today's low ratings, or of the surveys that ask for a call.
 type Callback struct {
 	ID         string
 	At         time.Time
-	Department surveys.DepartmentID
+	Department surveys.DepartmentID // empty with Place: after a stay in an unknown ward
 	Place      surveys.PlaceID
-	Grade      surveys.Grade
+	Mode       surveys.Mode     // of a survey after discharge; empty: rated on a tablet
+	Grade      surveys.Grade    // 0: a survey asks for a call and gives no grade
 	Tags       []surveys.Option // with the words the patient saw
 	Phone      bool             // somebody left a number
 	State      string           // open, calling, done
@@ -82,6 +83,7 @@ type wireCallback struct {
 	At         wireTime             `json:"at"`
 	Department surveys.DepartmentID `json:"department"`
 	Place      surveys.PlaceID      `json:"place"`
+	Mode       surveys.Mode         `json:"mode,omitempty"`
 	Grade      surveys.Grade        `json:"grade"`
 	Tags       []surveys.Option     `json:"tags"`
 	Phone      bool                 `json:"phone"`
@@ -105,7 +107,7 @@ func encodeCallbacks(c Callbacks) []byte {
 		if tags == nil {
 			tags = []surveys.Option{}
 		}
-		w.List[i] = wireCallback{cb.ID, wireTime(cb.At), cb.Department, cb.Place, cb.Grade, tags, cb.Phone, cb.State}
+		w.List[i] = wireCallback{cb.ID, wireTime(cb.At), cb.Department, cb.Place, cb.Mode, cb.Grade, tags, cb.Phone, cb.State}
 	}
 	return encode(w)
 }

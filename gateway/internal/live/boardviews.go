@@ -78,6 +78,7 @@ type wireArrival struct {
 	Place      surveys.PlaceID      `json:"place"`
 	Grade      surveys.Grade        `json:"grade"`
 	Series     surveys.Series       `json:"series"`
+	Mode       surveys.Mode         `json:"mode,omitempty"`
 }
 
 type snapshotFrame struct {
@@ -349,7 +350,7 @@ func wireArrivals(arrivals []analytics.Arrival) []wireArrival {
 	arrivals = arrivals[:min(len(arrivals), maxArrivals)]
 	out := make([]wireArrival, len(arrivals))
 	for i, a := range arrivals {
-		out[i] = wireArrival{wireTime(a.At), a.Department, a.Place, a.Grade, a.Series}
+		out[i] = wireArrival{wireTime(a.At), a.Department, a.Place, a.Grade, a.Series, a.Mode}
 	}
 	return out
 }
