@@ -78,7 +78,7 @@ func (s *system) makeFleet() (*fleet, error) {
 }
 
 func (s *system) addSimulator(f *fleet) {
-	f.simulated = simulator.New(simulator.Options{URL: s.cfg.Carriers.Simulator.URL, Now: s.clock.now, Zone: s.cfg.Location()})
+	f.simulated = simulator.New(simulator.Options{URL: s.cfg.Carriers.Simulator.URL, OneWay: s.cfg.Carriers.Simulator.OneWay, Now: s.clock.now, Zone: s.cfg.Location()})
 	f.byName[config.CarrierSimulator] = f.simulated
 	phones := s.auth.Sessions(f.simulated.Handler(s.mayHoldPhones))
 	f.mounted[simulator.Prefix], f.mounted[simulator.Prefix+"/"] = phones, phones

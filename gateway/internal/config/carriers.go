@@ -45,7 +45,8 @@ type Price struct {
 
 // SimulatorCarrier are the settings of the simulated phones.
 type SimulatorCarrier struct {
-	URL bool `yaml:"url"`
+	URL    bool `yaml:"url"`
+	OneWay bool `yaml:"one_way"`
 }
 
 // TwilioCarrier are the settings of Twilio; its tokens come from TwilioTokens.

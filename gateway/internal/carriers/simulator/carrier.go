@@ -24,6 +24,9 @@ type Receiver interface {
 type Options struct {
 	// URL: texts may carry links, as abroad; mainland carriers strip them.
 	URL bool
+	// OneWay: nobody can answer, as with Twilio to the mainland; surveys then run
+	// by link, or without URL by code.
+	OneWay bool
 	// Number is what the phones answer to; +861069000000 by default, of the kind
 	// mainland carriers give for notices.
 	Number texting.Number
@@ -105,10 +108,11 @@ func (c *Carrier) Close() error {
 // Name gives the carrier's name.
 func (c *Carrier) Name() string { return Name }
 
-// Capabilities are those of a mainland carrier with replies, towards every
-// country: answers come back and the 【signature】 is demanded. Any body is sent.
+// Capabilities are those of a mainland carrier, towards every country: answers
+// come back unless it is one-way, and the 【signature】 is demanded. Any body is
+// sent.
 func (c *Carrier) Capabilities(texting.Country) texting.Capabilities {
-	return texting.Capabilities{Inbound: true, URL: c.o.URL, SignatureRequired: true}
+	return texting.Capabilities{Inbound: !c.o.OneWay, URL: c.o.URL, SignatureRequired: true}
 }
 
 // What Send can fail with, beside context errors.
@@ -229,7 +233,7 @@ func (c *Carrier) Reply(phone int64, id surveys.FactID, text surveys.Secret) err
 	}
 	now := c.o.Now()
 	from, e, err := c.phones.reply(phone, id, text, now)
-	if err != nil || e == nil {
+	if err != nil || e == nil || c.o.OneWay { // one-way: nobody hears it
 		return err
 	}
 	c.runs.add(0, errand{

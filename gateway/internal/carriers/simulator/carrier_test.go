@@ -360,3 +360,23 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 	})
 }
+
+func TestOneWayPhonesAreNotHeard(t *testing.T) {
+	for _, tt := range []struct {
+		options Options
+		want    surveys.Mode
+	}{
+		{Options{}, surveys.ModeReply},
+		{Options{URL: true}, surveys.ModeReply},
+		{Options{URL: true, OneWay: true}, surveys.ModeLink},
+		{Options{OneWay: true}, surveys.ModeCode},
+	} {
+		c := New(tt.options)
+		if got := c.Capabilities("CN").Mode(); got != tt.want {
+			t.Errorf("URL %t, one-way %t: surveys run by %s, want %s", tt.options.URL, tt.options.OneWay, got, tt.want)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
