@@ -16,16 +16,10 @@ import (
 	"qingfeng/gateway/internal/carriers/twilio"
 	"qingfeng/gateway/internal/config"
 	"qingfeng/gateway/internal/httpapi"
+	texts "qingfeng/gateway/internal/texting"
 	"qingfeng/surveys"
 	"qingfeng/surveys/texting"
 )
-
-// carrier is what every carrier can do; texting declares the same.
-type carrier interface {
-	Name() string
-	Capabilities(country texting.Country) texting.Capabilities
-	Send(ctx context.Context, m texting.Message) (texting.Sent, error)
-}
 
 // receiver takes what carriers' webhooks bring.
 type receiver interface {
@@ -39,14 +33,14 @@ type laterReceiver struct{ receiver }
 
 // fleet are the carriers in use.
 type fleet struct {
-	byName    map[string]carrier
+	byName    map[string]texts.Carrier
 	simulated *simulator.Carrier // nil: no simulated phones
 	mounted   map[string]http.Handler
 	to        *laterReceiver
 }
 
 // of gives the carrier that texts to a country go by.
-func (f *fleet) of(cfg *config.Config, country texting.Country) carrier {
+func (f *fleet) of(cfg *config.Config, country texting.Country) texts.Carrier {
 	return f.byName[cfg.Carriers.CarrierOf(country)]
 }
 
@@ -57,7 +51,7 @@ func (f *fleet) capabilities(cfg *config.Config) func(texting.Country) texting.C
 
 // makeFleet makes every carrier the settings name.
 func (s *system) makeFleet() (*fleet, error) {
-	f := &fleet{byName: map[string]carrier{}, mounted: map[string]http.Handler{}, to: &laterReceiver{}}
+	f := &fleet{byName: map[string]texts.Carrier{}, mounted: map[string]http.Handler{}, to: &laterReceiver{}}
 	for _, name := range s.cfg.Carriers.InUse() {
 		var err error
 		switch name {
