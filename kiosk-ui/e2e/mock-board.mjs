@@ -56,6 +56,23 @@ const places = {
   dermatology: [['ward-12', '十二病区（皮肤）', 'Ward 12', 'ward', 90.0, 7]],
 }
 
+/** Of a ward's answers, those that came by text after discharge: mode, share, how far its score lies off. */
+const byText = {
+  internal: [['sms_reply', 0.3, -4.1]],
+  respiratory: [
+    ['sms_reply', 0.25, -2.2],
+    ['sms_link', 0.08, 1.5],
+  ],
+  surgery: [
+    ['sms_code', 0.14, -6.3],
+    ['sms_link', 0.2, -3.8],
+    ['sms_reply', 0.25, -1.2],
+  ],
+  obstetrics: [['sms_link', 0.4, -1.9]],
+  paediatrics: [['sms_reply', 0.22, -5.5]],
+  dermatology: [['sms_reply', 0.4, 0]],
+}
+
 const modeOf = { window: 'window', ward: 'bedside', lobby: 'lobby' }
 
 /** mulberry32: the same hospital every time. */
@@ -105,6 +122,29 @@ function hours(score, answered, next) {
   })
 }
 
+/** A place's modes; a mode of too few answers takes the smallest other with it. */
+function modesOf({ kind, figure: whole }, texts, next) {
+  const parts = texts.map(([mode, share, off]) => {
+    return {
+      mode,
+      figure: figure(Math.round(((whole.score ?? 90) + off) * 10) / 10, Math.round(whole.answered * share), 0, next),
+    }
+  })
+  if (parts.length === 0) return [{ mode: modeOf[kind], figure: whole }]
+  const rest = whole.answered - parts.reduce((n, part) => n + part.figure.answered, 0)
+  const modes = [{ mode: modeOf[kind], figure: figure((whole.score ?? 90) + 1.3, rest, 0, next) }, ...parts]
+  const small = modes.filter((m) => m.figure.withheld === 'not_enough')
+  if (small.length === 1) {
+    const shown = modes.filter((m) => m.figure.shown).sort((a, b) => a.figure.answered - b.figure.answered)
+    if (shown[0]) shown[0].figure = { ...withoutFigure(shown[0].figure), withheld: 'protected' }
+  }
+  return modes
+}
+
+function withoutFigure({ offered, answered, response_rate }) {
+  return { offered, answered, response_rate, shown: false }
+}
+
 const nothing = { offered: 0, answered: 0, response_rate: null, shown: false, withheld: 'no_data' }
 
 function sum(list, key) {
@@ -126,16 +166,15 @@ export function hospital(state = 'busy') {
       unasked: nothing,
       hours: scale ? hours(pscore, pn * scale, next) : [],
     }))
-    for (const place of inside) place.modes = [{ mode: modeOf[place.kind], figure: place.figure }]
+    for (const place of inside) place.modes = modesOf(place, byText[id] ?? [], next)
     const kinds = [...new Set(inside.map((p) => modeOf[p.kind]))]
-    const own = figure(score, answered, scale === 1 ? flagged : 0, next)
+    const own = inside.length === 1 ? inside[0].figure : figure(score, answered, scale === 1 ? flagged : 0, next)
+    const pooled = kinds.map((mode) => {
+      const of = inside.filter((p) => modeOf[p.kind] === mode)
+      return { mode, figure: figure(of[0].figure.score ?? 90, sum(of, 'answered'), 0, next) }
+    })
     const modes =
-      kinds.length > 1
-        ? kinds.map((mode) => {
-            const of = inside.filter((p) => modeOf[p.kind] === mode)
-            return { mode, figure: figure(of[0].figure.score ?? 90, sum(of, 'answered'), 0, next) }
-          })
-        : [{ mode: kinds[0] ?? 'bedside', figure: own }]
+      inside.length === 1 ? inside[0].modes : kinds.length > 1 ? pooled : [{ mode: kinds[0] ?? 'bedside', figure: own }]
     return {
       id,
       kind: 'department',
@@ -160,8 +199,11 @@ export function hospital(state = 'busy') {
     modes: scale
       ? [
           { mode: 'window', figure: figure(88.9, Math.round(answered * 0.62), 0, next) },
-          { mode: 'bedside', figure: figure(92.4, Math.round(answered * 0.33), 0, next) },
+          { mode: 'bedside', figure: figure(92.4, Math.round(answered * 0.25), 0, next) },
           { mode: 'lobby', figure: figure(91.0, Math.round(answered * 0.05), 0, next) },
+          { mode: 'sms_code', figure: figure(84.9, Math.round(answered * 0.01), 0, next) },
+          { mode: 'sms_link', figure: figure(88.2, Math.round(answered * 0.03), 0, next) },
+          { mode: 'sms_reply', figure: figure(86.7, Math.round(answered * 0.04), 0, next) },
         ]
       : [],
     unasked: scale ? figure(86.1, Math.round(46 * scale) || 3, 0, next) : nothing,
@@ -181,17 +223,29 @@ const spots = [
   'set-1',
   'lobby',
   'ward-9',
-  'pha-1',
+  '',
   'ward-11',
   'set-2',
   'dis-1',
 ]
 
+const arrivedBy = (place, i) =>
+  place === 'lobby'
+    ? 'lobby'
+    : place === ''
+      ? 'sms_link'
+      : !place.startsWith('ward')
+        ? 'window'
+        : i > 5
+          ? 'sms_reply'
+          : 'bedside'
+
 export function arrivals() {
   return spots.map((place, i) => ({
     at: at(i * 1.7),
-    department: 'cashier',
+    department: place ? 'cashier' : '',
     place,
+    mode: arrivedBy(place, i),
     grade: [5, 5, 4, 5, 3, 5, 4, 5, 1, 4, 5, 5][i],
     series: place === 'lobby' ? 'unasked' : 'asked',
   }))
@@ -207,15 +261,16 @@ const reasons = {
 export function callbacks(open = 5) {
   const list = [
     ['set-3', 1, ['less_queueing', 'smoother_communication'], true, 'calling'],
-    ['ward-11', 2, ['thoughtful_nursing'], true, 'open'],
+    ['ward-11', 2, ['thoughtful_nursing'], true, 'open', 'sms_reply'],
     ['set-3', 2, ['easier_settlement', 'less_queueing'], false, 'open'],
-    ['dis-1', 1, ['easier_settlement'], true, 'open'],
-    ['pha-2', 2, [], false, 'open'],
-  ].map(([place, grade, tags, phone, state], i) => ({
+    ['', 1, ['easier_settlement'], true, 'open', 'sms_link'],
+    ['ward-7a', 0, [], true, 'open', 'sms_code'],
+  ].map(([place, grade, tags, phone, state, mode], i) => ({
     id: `c${i}`,
     at: at(200 - i * 31),
-    department: 'cashier',
+    department: place ? 'cashier' : '',
     place,
+    ...(mode ? { mode } : {}),
     grade,
     tags: tags.map((id) => ({ id, text: reasons[id] })),
     phone,
@@ -236,13 +291,16 @@ export function devices(broken = true) {
   }))
 }
 
+/** The department whose head looks, by state. */
+const heads = { department: 'cashier', ward_department: 'surgery' }
+
 /** What a department's head gets: the own department, nothing of the hospital's. */
-function departmentOnly(whole) {
+function departmentOnly(whole, id) {
   const figure = { ...nothing, withheld: 'protected' }
   return {
     audience: 'department',
     hospital: { ...whole.hospital, figure, unasked: figure, modes: [], hours: [] },
-    departments: whole.departments.filter((unit) => unit.id === 'cashier'),
+    departments: whole.departments.filter((unit) => unit.id === id),
   }
 }
 
@@ -266,8 +324,8 @@ export function snapshot(state, period) {
     zone: 'Asia/Shanghai',
     min_answers: 10,
     ...whole,
-    ...(state === 'department'
-      ? departmentOnly(whole)
+    ...(heads[state]
+      ? departmentOnly(whole, heads[state])
       : {
           arrivals: quiet ? arrivals().slice(0, state === 'first_touch' ? 1 : 0) : arrivals(),
           callbacks: callbacks(quiet ? 0 : 5),
@@ -278,7 +336,7 @@ export function snapshot(state, period) {
 
 /**
  * Answers the page's board socket and ticket as a gateway would. `state` is one of
- * busy, empty, first_touch, suppressed, department, behind, disconnected, signed_out,
+ * busy, empty, first_touch, suppressed, department, ward_department, behind, disconnected, signed_out,
  * revoked_device, pairing.
  * Returns what the page did and a way to send frames.
  */

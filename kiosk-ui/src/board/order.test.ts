@@ -7,6 +7,10 @@ const departments = [
   unit('眼科', shown(92, 30)),
   unit('急诊科', shown(79, 131)),
   unit('儿科', shown(83, 104), {
+    modes: [
+      { mode: 'bedside', figure: shown(83, 90) },
+      { mode: 'sms_link', figure: shown(80, 14) },
+    ],
     places: [unit('w11', shown(83, 104), { kind: 'ward', name: { zh: '十一病区', en: 'Ward 11' } })],
   }),
   unit('口腔科', shown(97, 19)),
@@ -47,6 +51,7 @@ describe('arrange', () => {
 
   it.each([
     ['a kind of place', { kind: 'ward' as const }, ['儿科']],
+    ['surveys after discharge', { kind: 'after_discharge' as const }, ['儿科']],
     ['a place by name', { text: '挂号' }, ['门诊部']],
     ['English, any case', { text: ' registration ' }, ['门诊部']],
     ['nothing', { text: '不存在' }, []],

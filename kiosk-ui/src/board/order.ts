@@ -1,4 +1,5 @@
 import type { PlaceKind, Unit } from '../shared/wire'
+import { afterDischarge } from './modes'
 import { below, reference } from './scale'
 
 export type SortKey = 'score' | 'dissatisfied' | 'answered' | 'name'
@@ -6,8 +7,8 @@ export type SortKey = 'score' | 'dissatisfied' | 'answered' | 'name'
 export interface Arrangement {
   sort: SortKey
   descending: boolean
-  /** Keep departments that have a place of this kind; '' keeps all. */
-  kind: '' | PlaceKind
+  /** Keep departments with a place of this kind, or with surveys after discharge; '' keeps all. */
+  kind: '' | PlaceKind | 'after_discharge'
   /** Text looked for in department and place names, in both languages. */
   text: string
 }
@@ -55,7 +56,9 @@ function nonEmpty(groups: Arranged[]): Arranged[] {
 }
 
 function matches(unit: Unit, how: Arrangement): boolean {
-  if (how.kind && !unit.places?.some((place) => place.kind === how.kind)) return false
+  if (how.kind === 'after_discharge') {
+    if (!unit.modes.some((m) => afterDischarge(m.mode))) return false
+  } else if (how.kind && !unit.places?.some((place) => place.kind === how.kind)) return false
   const wanted = how.text.trim().toLocaleLowerCase()
   if (!wanted) return true
   return [unit, ...(unit.places ?? [])].some((u) => `${u.name.zh}\n${u.name.en}`.toLocaleLowerCase().includes(wanted))

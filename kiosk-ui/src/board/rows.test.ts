@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { Unit } from '../shared/wire'
 import { paginate } from './paging'
 import { blockHeight, blocks, rowsBeneath, WALL_ROWS, wallPages } from './rows'
 import { shown, unit } from './testing'
@@ -38,7 +39,7 @@ const department = (id: string, places: number) =>
 describe('wall pages', () => {
   it('counts a row for each mode only when there are several', () => {
     const figure = shown(90, 20)
-    expect(rowsBeneath(department('a', 3))).toBe(3)
+    expect(rowsBeneath(department('a', 3))).toHaveLength(3)
     expect(
       rowsBeneath({
         ...department('a', 3),
@@ -47,7 +48,36 @@ describe('wall pages', () => {
           { mode: 'lobby', figure },
         ],
       }),
-    ).toBe(5)
+    ).toHaveLength(5)
+  })
+
+  it('lists a ward’s modes beneath the ward, and once', () => {
+    const modes = [
+      { mode: 'bedside' as const, figure: shown(95, 30) },
+      { mode: 'sms_reply' as const, figure: shown(80, 10) },
+    ]
+    const ward = unit('w', shown(91, 40), { kind: 'ward', modes })
+    const rows = (more: Partial<Unit>) =>
+      rowsBeneath(unit('a', shown(91, 40), { modes, places: [ward], ...more })).map((r) => [r.key, r.mode, r.within])
+    expect(rows({})).toEqual([
+      ['w', undefined, false],
+      ['w/bedside', 'bedside', true],
+      ['w/sms_reply', 'sms_reply', true],
+    ])
+    const besides = [...modes, { mode: 'sms_link' as const, figure: shown(90, 12) }]
+    expect(rows({ modes: besides }).map(([key]) => key)).toEqual([
+      'a/bedside',
+      'a/sms_reply',
+      'a/sms_link',
+      'w',
+      'w/bedside',
+      'w/sms_reply',
+    ])
+    expect(rows({ places: [{ ...ward, modes: modes.slice(0, 1) }] })).toEqual([
+      ['a/bedside', 'bedside', false],
+      ['a/sms_reply', 'sms_reply', false],
+      ['w', 'bedside', false],
+    ])
   })
 
   it('never puts more on a page than it has room for', () => {

@@ -295,24 +295,29 @@ export interface HourFigure {
   score: number | null
 }
 
+/** How an answer came in: at a tablet, or as a survey after discharge, by text. */
+export type Mode = 'window' | 'bedside' | 'lobby' | 'sms_reply' | 'sms_link' | 'sms_code'
+
 export interface Unit {
   id: string
   kind: 'hospital' | 'department' | 'window' | 'ward' | 'lobby'
   name: Text
   window_kind?: WindowKind
   figure: Figure
-  modes: { mode: 'window' | 'bedside' | 'lobby'; figure: Figure }[]
+  modes: { mode: Mode; figure: Figure }[]
   unasked: Figure
   hours: HourFigure[]
   places?: Unit[]
 }
 
+/** Department and place are '' after a stay in a ward the hospital does not know. */
 export interface Arrival {
   at: string
   department: string
   place: string
   grade: Grade
   series: 'asked' | 'unasked'
+  mode?: Mode
 }
 
 /** A reason in the words of the questionnaire version the patient answered. */
@@ -323,7 +328,10 @@ export interface CallbackEntry {
   at: string
   department: string
   place: string
-  grade: Grade
+  /** Of a survey after discharge; absent: rated on a tablet. */
+  mode?: Mode
+  /** 0: a survey asks for a call and gives no grade. */
+  grade: Grade | 0
   tags: Tag[]
   phone: boolean
   state: 'open' | 'calling' | 'done'
