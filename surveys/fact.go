@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -179,82 +178,71 @@ func (s *SelfTest) Check() error {
 	return nil
 }
 
-// bodyHasher writes length-prefixed fields, so that no two bodies share a hash
-// by running into each other.
-type bodyHasher struct{ h hash.Hash }
+// body gathers length-prefixed fields, so that no two bodies share a hash by
+// running into each other.
+type body []byte
 
-func newBodyHasher(kind string) bodyHasher {
-	b := bodyHasher{sha256.New()}
-	b.text(kind)
-	return b
-}
+// usualBody is room for every fact but a detail with a comment, in bytes.
+const usualBody = 256
 
-func (b bodyHasher) text(s string) {
-	b.number(int64(len(s)))
-	b.h.Write([]byte(s))
-}
+func newBody(kind string) body { return make(body, 0, usualBody).text(kind) }
 
-func (b bodyHasher) number(n int64) {
-	var buf [8]byte
-	binary.BigEndian.PutUint64(buf[:], uint64(n))
-	b.h.Write(buf[:])
-}
+func (b body) text(s string) body { return append(b.number(int64(len(s))), s...) }
 
-func (b bodyHasher) id(id FactID) { b.h.Write(id[:]) }
+func (b body) number(n int64) body { return binary.BigEndian.AppendUint64(b, uint64(n)) }
 
-func (b bodyHasher) sum() (out [32]byte) {
-	b.h.Sum(out[:0])
-	return out
-}
+func (b body) id(id FactID) body { return append(b, id[:]...) }
+
+func (b body) sum() [32]byte { return sha256.Sum256(b) }
 
 // BodyHash implements Fact.
 func (r *Rating) BodyHash() [32]byte {
-	b := newBodyHasher("rating")
-	b.id(r.Origin.Device)
-	b.number(r.Origin.ClientAt.UnixMilli())
-	b.text(string(r.Place))
-	b.id(r.Prompt)
-	b.text(string(r.Questionnaire))
-	b.number(int64(r.Grade))
-	b.text(r.Language)
-	b.number(r.Dwell.Milliseconds())
+	b := newBody("rating")
+	b = b.id(r.Origin.Device)
+	b = b.number(r.Origin.ClientAt.UnixMilli())
+	b = b.text(string(r.Place))
+	b = b.id(r.Prompt)
+	b = b.text(string(r.Questionnaire))
+	b = b.number(int64(r.Grade))
+	b = b.text(r.Language)
+	b = b.number(r.Dwell.Milliseconds())
 	return b.sum()
 }
 
 // BodyHash implements Fact.
 func (d *RatingDetail) BodyHash() [32]byte {
-	b := newBodyHasher("rating_detail")
-	b.id(d.Origin.Device)
-	b.number(d.Origin.ClientAt.UnixMilli())
-	b.id(d.Rating)
+	b := newBody("rating_detail")
+	b = b.id(d.Origin.Device)
+	b = b.number(d.Origin.ClientAt.UnixMilli())
+	b = b.id(d.Rating)
 	for _, tag := range d.Tags {
-		b.text(tag)
+		b = b.text(tag)
 	}
-	b.text("")
-	b.text(string(d.Comment))
-	b.text(string(d.Phone))
+	b = b.text("")
+	b = b.text(string(d.Comment))
+	b = b.text(string(d.Phone))
 	return b.sum()
 }
 
 // BodyHash implements Fact.
 func (p *PromptShown) BodyHash() [32]byte {
-	b := newBodyHasher("prompt_shown")
-	b.id(p.Origin.Device)
-	b.number(p.Origin.ClientAt.UnixMilli())
-	b.id(p.Prompt)
+	b := newBody("prompt_shown")
+	b = b.id(p.Origin.Device)
+	b = b.number(p.Origin.ClientAt.UnixMilli())
+	b = b.id(p.Prompt)
 	return b.sum()
 }
 
 // BodyHash implements Fact.
 func (s *SelfTest) BodyHash() [32]byte {
-	b := newBodyHasher("self_test")
-	b.id(s.Origin.Device)
-	b.number(s.Origin.ClientAt.UnixMilli())
-	b.text(string(s.Place))
+	b := newBody("self_test")
+	b = b.id(s.Origin.Device)
+	b = b.number(s.Origin.ClientAt.UnixMilli())
+	b = b.text(string(s.Place))
 	if s.KeyWorked {
-		b.number(1)
+		b = b.number(1)
 	} else {
-		b.number(0)
+		b = b.number(0)
 	}
 	return b.sum()
 }

@@ -56,15 +56,25 @@ const pruneStep = 5000
 // must have applied. Sequence numbers go on from where they were.
 func (s *Store) PruneEvents(ctx context.Context, through int64) error {
 	for {
-		var n int64
-		err := s.act(ctx, func(t *tx) (err error) {
-			n, err = t.exec("DELETE FROM outbox WHERE sequence IN (SELECT sequence FROM outbox WHERE sequence <= ? ORDER BY sequence LIMIT ?)", through, pruneStep)
+		var more bool
+		err := s.act(ctx, func(t *tx) error {
+			var first int64
+			if err := t.row("SELECT coalesce(min(sequence), 0) FROM outbox").Scan(&first); err != nil {
+				return err
+			}
+			if first == 0 || first > through {
+				more = false
+				return nil
+			}
+			last := min(through, first+pruneStep-1)
+			more = last < through
+			_, err := t.exec("DELETE FROM outbox WHERE sequence <= ?", last)
 			return err
 		})
 		if err != nil {
 			return fmt.Errorf("prune events: %w", err)
 		}
-		if n < pruneStep {
+		if !more {
 			return nil
 		}
 	}
