@@ -42,7 +42,7 @@ type scene struct {
 }
 
 func scenes() []scene {
-	return []scene{ackScene(), slowDiskScene(), boardScene(), idleScene(), startScene(), manyScene(), deadScene(), pageScene(), screenScene()}
+	return []scene{ackScene(), slowDiskScene(), boardScene(), idleScene(), startScene(), manyScene(), deadScene(), pageScene(), screenScene(), webhookScene(), dispatchScene(), planScene()}
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
