@@ -25,6 +25,7 @@ const shots = {
   'desk-open': { ...desk, click: '.expander' },
   'desk-en': { ...desk, language: 'en', theme: 'night' },
   'small-busy': { width: 1280, height: 800, query: '' },
+  'small-suppressed': { width: 1280, height: 800, query: '', state: 'suppressed' },
   'small-en': { width: 1280, height: 800, query: '', language: 'en' },
   'phone-busy': { width: 390, height: 844, query: '' },
   'phone-list': { width: 390, height: 844, query: '', scroll: '.list', click: '.expander' },
