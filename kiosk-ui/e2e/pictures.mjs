@@ -1,4 +1,4 @@
-// Draws the README's pictures from the real program: node e2e/pictures.mjs
+// Draws the README's pictures from the real program: node e2e/pictures.mjs [tablet] [followup] [office]
 import { spawn } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -26,6 +26,37 @@ async function tablet() {
   await page.waitForSelector('[data-screen="asked"]')
   await page.waitForTimeout(1000)
   await page.screenshot({ path: `${folder}tablet-asked.png` })
+  await gateway.stop()
+}
+
+/** A discharged patient's phone, the phone page and the desk's follow-up. */
+async function followup() {
+  const gateway = await startGateway()
+  await gateway.signIn()
+  await gateway.command(
+    'import-discharges',
+    '--to-today',
+    new URL('../../configs/samples/discharges.csv', import.meta.url).pathname,
+  )
+  await gateway.call('POST', '/api/v1/followup/demo-clock', { hours: 48 })
+  const context = await browser.newContext({ viewport: sizes.tablet, locale: 'zh-CN' })
+  const page = await context.newPage()
+  await page.goto(`${gateway.url}/phone`)
+  const field = page.locator('input[type="text"], textarea').last()
+  await page.locator('li button, li a').first().click()
+  for (const words of ['５分，谢谢', '没有']) {
+    await field.fill(words)
+    await page.keyboard.press('Enter')
+    await page.waitForTimeout(2500)
+  }
+  await page.screenshot({ path: `${folder}phone-talk.png` })
+  await context.request.post(`${gateway.url}/api/v1/session`, {
+    data: { username: 'admin', password: gateway.password },
+    headers: { Origin: gateway.url },
+  })
+  await page.goto(`${gateway.url}/desk#/followup`)
+  await page.waitForTimeout(2500)
+  await page.screenshot({ path: `${folder}desk-followup.png` })
   await gateway.stop()
 }
 
@@ -70,6 +101,7 @@ async function office() {
   await exited
 }
 
-await tablet()
-await office()
+const all = { tablet, followup, office }
+const chosen = process.argv.slice(2)
+for (const [name, draw] of Object.entries(all)) if (chosen.length === 0 || chosen.includes(name)) await draw()
 await browser.close()
