@@ -43,6 +43,7 @@ describe('what a screen reader meets', () => {
       state: 'behind',
     },
     { name: 'department head, English', state: 'department', language: 'en' },
+    { name: 'head of a ward, night', state: 'ward_department', theme: 'night' },
     { name: 'phone', size: { width: 390, height: 844 } },
     { name: 'first touch', size: wall, query: '?wall', state: 'first_touch' },
     { name: 'first day', state: 'empty' },
@@ -122,6 +123,38 @@ describe('the live board', () => {
     assert.equal(await row('门诊部').locator('.dot').count(), 0)
   })
 
+  it('shows surveys after discharge apart from the bedside, each with its answers', async (t) => {
+    const { page } = await open(t)
+    const row = page.locator('.row-department', { hasText: '心血管内科' })
+    assert.match(await row.locator('.split').textContent(), /床旁 ?96\.5 ?\(67\).*短信回复 ?91\.1 ?\(29\)/)
+    await page.click('.kinds button:has-text("随访")')
+    assert.equal(await page.locator('.row-department', { hasText: '收费结算科' }).count(), 0)
+    const ward = page.locator('.block', { has: row })
+    assert.deepEqual(await ward.locator('.row:not(.row-department) .name').allTextContents(), [
+      '三病区（心内）',
+      '床旁',
+      '短信回复',
+    ])
+    assert.equal(await ward.locator('.split').count(), 0)
+    assert.match(await page.locator('.legend').textContent(), /随访短信/)
+  })
+
+  it('names what a survey says by its ward, and an unknown ward as that', async (t) => {
+    for (const [language, unknown, word, call] of [
+      ['zh', '本院（未知病区）', '短信链接', '希望回电'],
+      ['en', 'Hospital (unknown ward)', 'SMS link', 'asks to be called'],
+    ]) {
+      const { page, complaints } = await open(t, { language })
+      const arrival = page.locator('.arrival-list li', { hasText: unknown })
+      assert.equal(await arrival.locator('.mode-mark').getAttribute('aria-label'), word)
+      assert.equal(await page.locator('.callback-list li', { hasText: unknown }).locator('.face').count(), 1)
+      const wish = page.locator('.callback-list li', { hasText: call })
+      assert.equal(await wish.locator('.face').count(), 0)
+      assert.equal(await wish.locator('.callback-wish').count(), 1)
+      assert.deepEqual(complaints, [])
+    }
+  })
+
   it('heads a department head’s board with the department, and shows nothing of the hospital’s', async (t) => {
     const { page } = await open(t, { state: 'department' })
     assert.match(await page.locator('.hero-score').textContent(), /收费结算科/)
@@ -164,20 +197,23 @@ describe('the live board', () => {
   })
 
   it('fits the wall without scrolling and turns its pages', async (t) => {
+    const { page: english } = await open(t, { size: wall, query: '?wall', language: 'en' })
     const { page } = await open(t, { size: wall, query: '?wall' })
-    const sizes = await page.evaluate(() => {
-      const body = document.querySelector('.list-body')
-      const rail = document.querySelector('.board-rail')
-      return [
-        document.documentElement.scrollHeight - innerHeight,
-        body.scrollHeight - body.clientHeight,
-        rail.scrollHeight - rail.clientHeight,
-      ]
-    })
-    assert.ok(
-      sizes.every((over) => over <= 1),
-      `something is cut off: ${sizes}`,
-    )
+    for (const each of [english, page]) {
+      const sizes = await each.evaluate(() => {
+        const body = document.querySelector('.list-body')
+        const rail = document.querySelector('.board-rail')
+        return [
+          document.documentElement.scrollHeight - innerHeight,
+          body.scrollHeight - body.clientHeight,
+          rail.scrollHeight - rail.clientHeight,
+        ]
+      })
+      assert.ok(
+        sizes.every((over) => over <= 1),
+        `something is cut off: ${sizes}`,
+      )
+    }
     const first = await page.locator('.row-department .name').first().textContent()
     await page.keyboard.press('PageDown')
     await page.waitForFunction((name) => document.querySelector('.row-department .name')?.textContent !== name, first)
