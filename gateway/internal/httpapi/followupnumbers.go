@@ -3,6 +3,7 @@ package httpapi
 import (
 	"net/http"
 
+	"qingfeng/surveys"
 	"qingfeng/surveys/sqlstore"
 )
 
@@ -10,8 +11,9 @@ import (
 const maxListed = 500
 
 type unlinkedBody struct {
-	ID         sqlstore.InboundID `json:"id"`
-	ReceivedAt wireTime           `json:"received_at"`
+	ID         sqlstore.InboundID   `json:"id"`
+	ReceivedAt wireTime             `json:"received_at"`
+	Department surveys.DepartmentID `json:"department,omitempty"`
 }
 
 // GET /api/v1/followup/replies?before=&limit=: texts that belong to no survey,
@@ -38,7 +40,7 @@ func (s *Server) listReplies(c *call) error {
 		Next    sqlstore.InboundID `json:"next,omitempty"`
 	}{Replies: make([]unlinkedBody, len(found))}
 	for i, r := range found {
-		answer.Replies[i] = unlinkedBody{r.ID, wireTime(r.ReceivedAt)}
+		answer.Replies[i] = unlinkedBody{r.ID, wireTime(r.ReceivedAt), r.Department}
 	}
 	if len(found) == int(limit) {
 		answer.Next = found[len(found)-1].ID
