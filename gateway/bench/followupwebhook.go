@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha1"
+	"database/sql"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -57,6 +59,9 @@ func runWebhooks(ctx context.Context, b *bench, record func(string, sample)) err
 	}))
 	defer bare.Close()
 	for range b.rounds {
+		if err := s.workedOn(ctx); err != nil {
+			return err
+		}
 		raw, err := webhooks(ctx, bare.URL+"/sms/twilio/inbound", b.length(2*time.Second))
 		if err != nil {
 			return err
@@ -68,6 +73,28 @@ func runWebhooks(ctx context.Context, b *bench, record func(string, sample)) err
 		record("webhook", sample{ours, raw})
 	}
 	return nil
+}
+
+// workedOn waits until every text that came was worked on.
+func (s *site) workedOn(ctx context.Context) error {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(s.dir, "data", "qingfeng.db")+"?mode=ro&_busy_timeout=10000")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for began := time.Now(); ; {
+		var left int
+		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM inbounds WHERE done_at = 0").Scan(&left); err != nil {
+			return fmt.Errorf("count texts that wait: %w", err)
+		}
+		if left == 0 {
+			return nil
+		}
+		if time.Since(began) > startTimeout {
+			return fmt.Errorf("%d texts wait to be worked on after %s", left, startTimeout)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // webhooks sends texts of as many patients, each after the answer to the one
