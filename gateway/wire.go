@@ -344,7 +344,7 @@ func (s *system) todaysCallbacks(ctx context.Context) (live.Callbacks, error) {
 	for i := range list {
 		c := &list[i]
 		out.List = append(out.List, live.Callback{
-			ID: fmt.Sprint(c.ID), At: c.At, Department: c.Department, Place: c.Place, Grade: c.Grade,
+			ID: fmt.Sprint(c.ID), At: c.At, Department: c.Department, Place: c.Place, Mode: c.Mode, Grade: c.Grade,
 			Tags: offered(c.Tags), Phone: c.HasPhone, State: string(c.State),
 		})
 	}

@@ -44,14 +44,15 @@ type arrivalMessage struct {
 	Place      surveys.PlaceID      `json:"place"`
 	Grade      surveys.Grade        `json:"grade"`
 	Series     surveys.Series       `json:"series"`
+	Mode       surveys.Mode         `json:"mode,omitempty"`
 }
 
 func arrivalOf(e *surveys.Event) arrivalMessage {
-	return arrivalMessage{e.At, e.Department, e.Place, e.Grade, e.Series}
+	return arrivalMessage{e.At, e.Department, e.Place, e.Grade, e.Series, e.Mode}
 }
 
 func (a arrivalMessage) arrival() analytics.Arrival {
-	return analytics.Arrival{At: time.UnixMilli(a.At).UTC(), Department: a.Department, Place: a.Place, Grade: a.Grade, Series: a.Series}
+	return analytics.Arrival{At: time.UnixMilli(a.At).UTC(), Department: a.Department, Place: a.Place, Grade: a.Grade, Series: a.Series, Mode: a.Mode}
 }
 
 // batch is what one apply adds.
