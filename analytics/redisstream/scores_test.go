@@ -220,7 +220,7 @@ func TestArrivalsAreTheNewestRatingsAndSurviveARestart(t *testing.T) {
 		var want []analytics.Arrival
 		for n := int64(40); len(want) < 12; n-- {
 			if e := eventAt(n).Event; e.Kind == surveys.EventRatingRecorded {
-				want = append(want, analytics.Arrival{At: e.Time().UTC(), Department: e.Department, Place: e.Place, Grade: e.Grade, Series: e.Series})
+				want = append(want, analytics.Arrival{At: e.Time().UTC(), Department: e.Department, Place: e.Place, Mode: e.Mode, Grade: e.Grade, Series: e.Series})
 			}
 		}
 		if d := cmp.Diff(want, scores.Arrivals()); d != "" {
