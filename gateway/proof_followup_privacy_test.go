@@ -57,7 +57,7 @@ func (s secrets) foundIn(text string) (found []string) {
 	for _, secret := range s {
 		for _, spelling := range spellings(secret) {
 			if at := strings.Index(text, spelling); at >= 0 {
-				found = append(found, fmt.Sprintf("%q: …%.300s…", secret, text[max(0, at-150):min(len(text), at+150)]))
+				found = append(found, fmt.Sprintf("%q: …%.300q…", secret, text[max(0, at-150):min(len(text), at+150)]))
 				break
 			}
 		}
