@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // The words of a no and a yes to "did anybody ask for or take a red envelope?".
@@ -36,16 +37,20 @@ var (
 	)
 )
 
-func patterns(list ...string) []*regexp.Regexp {
-	out := make([]*regexp.Regexp, len(list))
-	for i, p := range list {
-		out[i] = regexp.MustCompile(`^(?:` + p + `)$`)
-	}
-	return out
+// patterns are compiled when the first reply is read: a program that starts has
+// better things to do.
+func patterns(list ...string) func() []*regexp.Regexp {
+	return sync.OnceValue(func() []*regexp.Regexp {
+		out := make([]*regexp.Regexp, len(list))
+		for i, p := range list {
+			out[i] = regexp.MustCompile(`^(?:` + p + `)$`)
+		}
+		return out
+	})
 }
 
-func matchesAny(list []*regexp.Regexp, s string) bool {
-	return slices.ContainsFunc(list, func(p *regexp.Regexp) bool { return p.MatchString(s) })
+func matchesAny(list func() []*regexp.Regexp, s string) bool {
+	return slices.ContainsFunc(list(), func(p *regexp.Regexp) bool { return p.MatchString(s) })
 }
 
 // understandYesNo reads a reply to the envelope question.
