@@ -29,6 +29,15 @@ var (
 	problemInternal   = problem{"207", "Application internal error"}
 )
 
+// isTrigger reports whether text has the shape of a trigger event, such as A01:
+// a letter, then two letters or digits. Anything else is not said back.
+func isTrigger(text string) bool {
+	if len(text) != 3 || text[0] < 'A' || text[0] > 'Z' {
+		return false
+	}
+	return strings.Trim(text[1:], "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
+}
+
 // acknowledge makes the answer to a message. m is nil when it could not be
 // parsed; then head, whatever can be read of its first line, may be too.
 func acknowledge(m *Message, word Ack, p problem, own string, now time.Time) []byte {
@@ -39,8 +48,8 @@ func acknowledge(m *Message, word Ack, p problem, own string, now time.Time) []b
 	}
 	field := func(n int) string { return d.field(m, n) }
 	event := ""
-	if _, e := header(9, 1), header(9, 2); e != "" {
-		event = string(d.Component) + d.escape(e)
+	if e := header(9, 2); isTrigger(e) {
+		event = string(d.Component) + e
 		if header(9, 3) != "" { // v2.3.1 and later name the structure
 			event += string(d.Component) + "ACK"
 		}

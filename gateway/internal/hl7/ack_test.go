@@ -126,3 +126,16 @@ func TestAnswerInTheSendersCharacterSet(t *testing.T) {
 		t.Errorf("got %q in %s", ack.Header(5, 1), ack.Charset)
 	}
 }
+
+func TestAnAnswerSaysNoMoreBackThanATrigger(t *testing.T) {
+	for trigger, said := range map[string]bool{"A01": true, "Z9X": true, "王小明": false, "A0": false, "a01": false, "A01B": false, "": false} {
+		m, err := Parse([]byte("MSH|^~\\&|HIS|H|QF|H|20261121200804||ADT^" + trigger + "|7|P|2.3\rPID|1||1\r"))
+		if err != nil {
+			t.Fatalf("%q: %v", trigger, err)
+		}
+		answer := string(acknowledge(m, "AA", problem{}, "1", time.Unix(0, 0)))
+		if got := trigger != "" && strings.Contains(answer, trigger); got != said {
+			t.Errorf("%q is said back: %t, want %t in %q", trigger, got, said, answer)
+		}
+	}
+}
